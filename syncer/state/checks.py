@@ -17,8 +17,9 @@ from syncer.decide.unconfirmed import NOT_PLAYING, Brake
 from syncer.model import VideoId
 from syncer.state.damage import OddValue, moment_or_none
 from syncer.state.database import Database
-from syncer.state.play_states import playing_videos
-from syncer.state.videos import FORGET_CHECKS
+from syncer.state.naming_pages import IN_TEXTS_ONLY, IS_NAMED, ON_PAGES
+from syncer.state.play_states import PLAYING, playing_videos
+from syncer.state.videos import FORGET_CHECKS, RETURNED
 
 UNSURE = timedelta(days=7)
 """For so long YouTube must leave a video out if its answers are unsure, and the site has no video that plays."""
@@ -61,7 +62,7 @@ def note_missing(database: Database, soon: timedelta) -> None:
         connection.execute(
             "INSERT INTO availability SELECT id, read_at, read_at + ?, 'missing', missing_since, '{}', NULL, NULL, NULL"
             f" FROM videos AS v WHERE misses >= {CONFIRMED_MISSES}"
-            " AND EXISTS (SELECT 1 FROM places AS p WHERE p.id = v.id) ON CONFLICT (id) DO UPDATE"
+            f" AND {IS_NAMED.format('v.id')} ON CONFLICT (id) DO UPDATE"
             " SET checked_at = excluded.checked_at, due_at = excluded.due_at, facts = '{}', since = excluded.since,"
             " state = 'missing' WHERE state IS NOT 'missing'",
             (int(soon.total_seconds()),),
@@ -91,8 +92,8 @@ def playing_brake(database: Database) -> tuple[Brake | None, int]:
         held, stopped, played = connection.execute(
             "SELECT count(*), count(CASE WHEN due_at = 0 THEN 1 END),"
             " count(CASE WHEN state IN (SELECT value FROM json_each(?)) THEN 1 END) FROM availability"
-            " WHERE due_at IN (0, 1) AND id IN (SELECT id FROM places UNION SELECT id FROM embeds)",
-            (json.dumps([state for state in PlayState if state.plays]),),
+            f" WHERE due_at IN (0, 1) AND id IN ({ON_PAGES.format('')})",
+            (PLAYING,),
         ).fetchone()
         row = connection.execute("SELECT value FROM meta WHERE name = ?", (NOT_PLAYING,)).fetchone()
     if not stopped or row is None:
@@ -115,8 +116,7 @@ def confirm_missing(database: Database, checks: Sequence[Check], every: timedelt
         found = connection.execute(
             "SELECT n.value, missed_since, unsure_since, checked_at FROM json_each(?) AS n"
             " LEFT JOIN availability AS a ON a.id = n.value WHERE state IS NOT 'missing'"
-            " AND EXISTS (SELECT 1 FROM embeds AS e WHERE e.id = n.value)"
-            " AND NOT EXISTS (SELECT 1 FROM places AS p WHERE p.id = n.value)",
+            f" AND {IN_TEXTS_ONLY.format('n.value')}",
             (json.dumps(absent),),
         )
         rows = {VideoId(video): Misses(*map(moment_or_none, times)) for video, *times in found}
@@ -180,7 +180,7 @@ def _forget_misses(connection: Connection, check: Check) -> None:
     """Forget how often a video was left out that a check returned, by counts as well as by checks."""
     if check.found is not None and check.found.state is not PlayState.MISSING:
         connection.execute(
-            "UPDATE videos SET missing_since = NULL, misses = 0, missed_at = NULL WHERE id = ? AND misses",
+            f"UPDATE videos SET {RETURNED} WHERE id = ? AND misses",
             (check.video_id,),
         )
         connection.execute(f"{FORGET_CHECKS} AND id = ?", (check.video_id,))
@@ -195,7 +195,7 @@ _ANY_COUNTED = (
 _BEGUN_TO_MISS = (
     "SELECT 1 FROM videos AS v LEFT JOIN availability AS a ON a.id = v.id"
     " WHERE v.id = :id AND v.missing_since IS NOT NULL AND a.state IS NOT 'missing'"
-    " AND EXISTS (SELECT 1 FROM places AS p WHERE p.id = v.id)"
+    f" AND {IS_NAMED.format('v.id')}"
 )
 
 

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from syncer.decide.plan import FRESH_SECONDS
 from syncer.model import VideoId
 from syncer.state.database import Database
+from syncer.state.naming_pages import IS_NAMED, ON_PAGES
 
 
 def any_unchecked(database: Database, now: datetime, every: timedelta, regions: str) -> bool:
@@ -44,11 +45,11 @@ def due_videos(
     look at these videos; None: at all that the site's pages named or embedded in the last sync of all pages.
     `everything`: they are all due.
     """
-    from syncer.decide.availability import PlayState
+    from syncer.state.play_states import PLAYING
 
     named = "SELECT value AS id FROM json_each(:only)"
     if only is None:
-        named = "SELECT id FROM places UNION SELECT id FROM embeds"
+        named = ON_PAGES.format("")
     query = f"FROM ({named}) AS n {_CHECKED} WHERE :everything OR {_IS_DUE}"
     values = {
         "only": None if only is None else json.dumps(sorted(only)),
@@ -58,10 +59,9 @@ def due_videos(
         "limit": limit,
     }
     order = "ORDER BY a.state IS NOT NULL, a.state IN (SELECT value FROM json_each(:playing)), a.due_at, n.id"
-    playing = json.dumps([state for state in PlayState if state.plays])
     with database.read() as connection:
         (number,) = connection.execute(f"SELECT count(*) {query}", values).fetchone()
-        rows = connection.execute(f"SELECT n.id {query} {order} LIMIT :limit", {**values, "playing": playing})
+        rows = connection.execute(f"SELECT n.id {query} {order} LIMIT :limit", {**values, "playing": PLAYING})
         return [VideoId(video) for (video,) in rows], number
 
 
@@ -79,8 +79,7 @@ def note_regions(database: Database, regions: str) -> None:
 
 
 _CHECKED = (
-    "LEFT JOIN availability AS a ON a.id = n.id LEFT JOIN videos AS v ON v.id = n.id"
-    " AND EXISTS (SELECT 1 FROM places AS p WHERE p.id = v.id)"
+    f"LEFT JOIN availability AS a ON a.id = n.id LEFT JOIN videos AS v ON v.id = n.id AND {IS_NAMED.format('v.id')}"
 )
 """What is known of the videos `n`; the readings of counts `v` only where front matter names them, not just a text."""
 

@@ -23,6 +23,8 @@ _OLDER_LIST = ("video_id", "counts", "insert_as", "dates", "own_file")
 ROW_ENTRIES = 1000
 """Most entries in one row: SQLite keeps some copies of a row in memory."""
 
+_ADD = "INSERT INTO intents VALUES (?, ?, ?, ?)"
+_DELETE = "DELETE FROM intents WHERE batch = ?"
 
 Record = Callable[[Connection], None]
 """Records something else in the transaction that marks a batch as done."""
@@ -68,7 +70,7 @@ def record_intents(database: Database, sync: str, entries: Sequence[tuple[Fields
         cursor = connection.execute("INSERT INTO intent_batches (sync, mappings) VALUES (?, ?)", (sync, listed))
         batch = int(cursor.lastrowid or 0)
         connection.executemany(
-            "INSERT INTO intents VALUES (?, ?, ?, ?)",
+            _ADD,
             (
                 (batch, number, mappings.index(fields), "\n".join(texts[start : start + ROW_ENTRIES]))
                 for number, (fields, texts, start) in enumerate(
@@ -97,9 +99,9 @@ def mark_done(
     with database.transaction(durable=True) as connection:
         if not_done:
             kept = [intent for number, intent in enumerate(_intents(connection, batch)) if number not in not_done]
-            connection.execute("DELETE FROM intents WHERE batch = ?", (batch,))
+            connection.execute(_DELETE, (batch,))
             connection.executemany(
-                "INSERT INTO intents VALUES (?, ?, ?, ?)",
+                _ADD,
                 ((batch, number, mapping, entry) for number, (mapping, entry) in enumerate(kept)),
             )
         connection.execute(
@@ -122,7 +124,7 @@ def mark_done(
 def forget_intents(database: Database, batch: int) -> None:
     """Delete a batch whose lines are in the diff log."""
     with database.transaction() as connection:
-        connection.execute("DELETE FROM intents WHERE batch = ?", (batch,))
+        connection.execute(_DELETE, (batch,))
         connection.execute("DELETE FROM intent_batches WHERE batch = ?", (batch,))
 
 

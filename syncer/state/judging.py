@@ -21,7 +21,8 @@ from syncer.decide.unconfirmed import VIEWS_CHANGED_MEANING, Brake
 from syncer.model import Count, Place, Reading, VideoId
 from syncer.state.damage import OddValue, member
 from syncer.state.database import Database
-from syncer.state.videos import COLUMNS, reading_of
+from syncer.state.naming_pages import IS_NAMED
+from syncer.state.videos import COLUMNS, READING_OF, RETURNED, reading_of
 
 BRAKE = "brake"
 """The value of `held` for readings held by the safety brake; for others it lists their unconfirmed counts."""
@@ -47,8 +48,8 @@ def pending_readings(database: Database, counts: frozenset[Count]) -> Generator[
     with database.read() as connection:
         rows = connection.execute(
             f"SELECT v.id, n.at, n.present, {new}, v.id, a.at, a.present, {old}, v.missing_since, v.held"
-            " FROM videos AS v CROSS JOIN readings AS n ON n.sync = v.latest AND n.video = v.video"
-            " LEFT JOIN readings AS a ON a.sync = v.accepted AND a.video = v.video WHERE v.judged IS NOT v.latest"
+            f" FROM videos AS v CROSS JOIN {READING_OF.format('n', 'latest')}"
+            f" LEFT JOIN {READING_OF.format('a', 'accepted')} WHERE v.judged IS NOT v.latest"
         )
         for row in rows:
             before = reading_of(row[6:12]) if row[7] is not None else None
@@ -110,9 +111,9 @@ def release_unnamed(database: Database) -> None:
     """
     with database.transaction() as connection:
         connection.execute(
-            "UPDATE videos SET held = NULL, missing_since = NULL, misses = 0, missed_at = NULL"
+            f"UPDATE videos SET held = NULL, {RETURNED}"
             " WHERE (held IS NOT NULL OR missing_since IS NOT NULL)"
-            " AND NOT EXISTS (SELECT 1 FROM places AS p WHERE p.id = videos.id)"
+            f" AND NOT {IS_NAMED.format('videos.id')}"
         )
 
 
@@ -168,8 +169,8 @@ def _still_held(connection: Connection, brake: Brake, counts: Iterable[Count]) -
         query = (
             f"SELECT total(coalesce({fell}, 0)), total(CASE WHEN a.at IS NULL THEN 0 ELSE {both} END),"
             f" total(CASE WHEN a.at IS NULL THEN {given} ELSE 0 END)"
-            " FROM videos AS v CROSS JOIN readings AS n ON n.sync = v.latest AND n.video = v.video"
-            f" LEFT JOIN readings AS a ON a.sync = v.accepted AND a.video = v.video WHERE v.held = '{BRAKE}'"
+            f" FROM videos AS v CROSS JOIN {READING_OF.format('n', 'latest')}"
+            f" LEFT JOIN {READING_OF.format('a', 'accepted')} WHERE v.held = '{BRAKE}'"
         )
     else:
         query = (
@@ -200,8 +201,8 @@ def braked_falls(database: Database, counts: Iterable[Count], limit: int) -> lis
     """Return which of these counts fell most in readings that the brake holds, with the accepted and held numbers."""
     fell = " UNION ALL ".join(
         f"SELECT v.id AS id, '{count}' AS count, a.{COLUMNS[count]} AS before, n.{COLUMNS[count]} AS now"
-        " FROM videos AS v CROSS JOIN readings AS n ON n.sync = v.latest AND n.video = v.video"
-        " CROSS JOIN readings AS a ON a.sync = v.accepted AND a.video = v.video"
+        f" FROM videos AS v CROSS JOIN {READING_OF.format('n', 'latest')}"
+        f" CROSS JOIN {READING_OF.format('a', 'accepted')}"
         f" WHERE v.held = '{BRAKE}' AND n.{COLUMNS[count]} < a.{COLUMNS[count]}"
         f" AND {_COMPARABLE_VIEWS if count is Count.VIEWS else 'true'}"
         for count in sorted(counts)
@@ -321,9 +322,7 @@ def _accept(counts: frozenset[Count]) -> str:
     )
 
 
-_ACCEPTED = (
-    "SELECT 1 FROM videos AS v CROSS JOIN readings AS r ON r.sync = v.accepted AND r.video = v.video WHERE v.id = s.id"
-)
+_ACCEPTED = f"SELECT 1 FROM videos AS v CROSS JOIN {READING_OF.format('r', 'accepted')} WHERE v.id = s.id"
 
 _COUNTS = " ".join(f"WHEN '{count}' THEN r.{column}" for count, column in COLUMNS.items())
 

@@ -12,14 +12,16 @@ from syncer.state.database import Database
 PAGES_OF = "(SELECT path FROM places WHERE id = {0} UNION SELECT path FROM embeds WHERE id = {0})"
 """The pages that name or embed the video of a column."""
 
-IS_ON_PAGE = (
-    "(EXISTS (SELECT 1 FROM places AS p WHERE p.id = {0}) OR EXISTS (SELECT 1 FROM embeds AS e WHERE e.id = {0}))"
-)
-"""Whether there is one of them: for a whole site three times as fast as to look for the pages."""
+ON_PAGES = "SELECT id FROM places{0} UNION SELECT id FROM embeds{0}"
+"""The videos of all pages, each once; a condition follows the names of the tables, or nothing."""
 
-IN_TEXTS_ONLY = (
-    "(EXISTS (SELECT 1 FROM embeds AS e WHERE e.id = {0}) AND NOT EXISTS (SELECT 1 FROM places AS p WHERE p.id = {0}))"
-)
+IS_NAMED = "EXISTS (SELECT 1 FROM places AS p WHERE p.id = {0})"
+"""Whether front matter names the video of a column."""
+
+IS_ON_PAGE = f"({IS_NAMED} OR EXISTS (SELECT 1 FROM embeds AS e WHERE e.id = {{0}}))"
+"""Whether there is a page that names or embeds it: for a whole site three times as fast as to look for the pages."""
+
+IN_TEXTS_ONLY = f"(EXISTS (SELECT 1 FROM embeds AS e WHERE e.id = {{0}}) AND NOT {IS_NAMED})"
 """Whether the video is only in the text of pages: its counts are not requested."""
 
 LEFT_OUT_SINCE = f"CASE WHEN {IN_TEXTS_ONLY} THEN {{2}}.missed_since ELSE {{1}}.missing_since END"

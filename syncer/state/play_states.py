@@ -17,10 +17,16 @@ from syncer.decide.details import CheckedVideo
 from syncer.model import VideoId
 from syncer.state.damage import OddValue, member, moment, moment_or_none
 from syncer.state.database import Database
-from syncer.state.naming_pages import IS_ON_PAGE, LEFT_OUT_SINCE, PAGES_OF
+from syncer.state.naming_pages import IS_NAMED, IS_ON_PAGE, LEFT_OUT_SINCE, ON_PAGES, PAGES_OF
 
 PART_ROWS = 10_000
 """Videos that are read at once. Between two parts no transaction is open: a reader of the list may be slow."""
+
+
+PLAYING = json.dumps([state for state in PlayState if state.plays])
+"""The states in which a video plays, as JSON."""
+
+_STOPPED = json.dumps([state for state in PlayState if not state.plays])
 
 
 class VideoPlay(NamedTuple):
@@ -77,14 +83,12 @@ def playing_videos(database: Database, limit: int, besides: Collection[VideoId] 
             "SELECT id FROM availability AS a WHERE state IN (SELECT value FROM json_each(?))"
             " AND coalesce(missed_since, unsure_since) IS NULL AND id NOT IN (SELECT value FROM json_each(?))"
             f" AND NOT EXISTS ({_LEFT_OUT}) AND {IS_ON_PAGE.format('a.id')} LIMIT ?",
-            (json.dumps([state for state in PlayState if state.plays]), json.dumps(list(besides)), limit),
+            (PLAYING, json.dumps(list(besides)), limit),
         )
         return [VideoId(video) for (video,) in rows]
 
 
-_LEFT_OUT = (
-    "SELECT 1 FROM videos AS v WHERE v.id = a.id AND v.misses AND EXISTS (SELECT 1 FROM places AS p WHERE p.id = v.id)"
-)
+_LEFT_OUT = f"SELECT 1 FROM videos AS v WHERE v.id = a.id AND v.misses AND {IS_NAMED.format('v.id')}"
 
 
 def unreported_changes(database: Database) -> list[StateChange]:
@@ -114,8 +118,7 @@ def video_plays(database: Database, *, states: Collection[PlayState | None] | No
     after, wanted = "", None if states is None else set(states)
     while True:
         with database.read() as connection:
-            named = "SELECT id FROM places WHERE id > :after UNION SELECT id FROM embeds WHERE id > :after"
-            query = _PLAYS.format(f"{named} ORDER BY id LIMIT :limit")
+            query = _PLAYS.format(f"{ON_PAGES.format(' WHERE id > :after')} ORDER BY id LIMIT :limit")
             part = connection.execute(query, {"after": after, "limit": PART_ROWS}).fetchall()
             found = [_play(row) for row in part]
         if not found:
@@ -147,8 +150,7 @@ def known_videos(database: Database, videos: Collection[VideoId]) -> dict[VideoI
 def video_play(database: Database, video: VideoId) -> VideoPlay | None:
     """Return what is known of one video; None if no page has it."""
     with database.read() as connection:
-        named = "SELECT id FROM places WHERE id = :id UNION SELECT id FROM embeds WHERE id = :id"
-        row = connection.execute(_PLAYS.format(named), {"id": video}).fetchone()
+        row = connection.execute(_PLAYS.format(ON_PAGES.format(" WHERE id = :id")), {"id": video}).fetchone()
         return None if row is None else _play(row)
 
 
@@ -158,7 +160,7 @@ def stopped_videos(database: Database) -> list[tuple[VideoId, PlayState, datetim
         rows = connection.execute(
             "SELECT id, state, since FROM availability AS a WHERE state IN (SELECT value FROM json_each(?))"
             f" AND since IS NOT NULL AND {IS_ON_PAGE.format('a.id')} ORDER BY id",
-            (json.dumps([state for state in PlayState if not state.plays]),),
+            (_STOPPED,),
         )
         return [(VideoId(video), member(PlayState, state), moment(since)) for video, state, since in rows]
 
@@ -167,7 +169,7 @@ def count_states(database: Database) -> Mapping[PlayState | None, int]:
     """Return how many videos of the site's pages are in each state; None: not known."""
     with database.read() as connection:
         rows = connection.execute(
-            "SELECT a.state, count(*) FROM (SELECT id FROM places UNION SELECT id FROM embeds) AS n"
+            f"SELECT a.state, count(*) FROM ({ON_PAGES.format('')}) AS n"
             " LEFT JOIN availability AS a ON a.id = n.id GROUP BY a.state"
         )
         return {_state(state): number for state, number in rows}

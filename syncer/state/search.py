@@ -13,9 +13,17 @@ from syncer.model import Count, Reading, VideoId
 from syncer.state.damage import moment_or_none
 from syncer.state.database import Database
 from syncer.state.judging import BRAKE
-from syncer.state.naming_pages import IN_TEXTS_ONLY, IS_ON_PAGE, LEFT_OUT_SINCE, PAGE_COUNT, PAGES_OF
+from syncer.state.naming_pages import (
+    IN_TEXTS_ONLY,
+    IS_NAMED,
+    IS_ON_PAGE,
+    LEFT_OUT_SINCE,
+    ON_PAGES,
+    PAGE_COUNT,
+    PAGES_OF,
+)
 from syncer.state.play_states import stored_availability
-from syncer.state.videos import COLUMNS, reading_of
+from syncer.state.videos import COLUMNS, READING_COLUMNS, READING_OF, reading_of
 
 
 class SearchState(StrEnum):
@@ -101,8 +109,7 @@ def hidden_counts(database: Database, counts: Collection[Count]) -> list[tuple[V
     """Return the videos whose accepted reading lacks one of these counts, with that count."""
     with database.read() as connection:
         rows = connection.execute(
-            "SELECT v.id, r.at, r.present, r.views, r.likes, r.comments FROM videos AS v CROSS JOIN readings AS r"
-            " ON r.sync = v.accepted AND r.video = v.video"
+            f"SELECT {READING_COLUMNS} FROM videos AS v CROSS JOIN {READING_OF.format('r', 'accepted')}"
             " WHERE r.views IS NULL OR r.likes IS NULL OR r.comments IS NULL ORDER BY v.id"
         )
         readings = (reading_of(row) for row in rows)
@@ -138,15 +145,15 @@ def oldest_count(database: Database) -> datetime | None:
     """Return when the oldest of the counts that pages show now was read."""
     with database.read() as connection:
         row: tuple[int | None] = connection.execute(
-            "SELECT min(r.at) FROM videos AS v CROSS JOIN readings AS r ON r.sync = v.accepted AND r.video = v.video"
-            " WHERE EXISTS (SELECT 1 FROM places AS p WHERE p.id = v.id)"
+            f"SELECT min(r.at) FROM videos AS v CROSS JOIN {READING_OF.format('r', 'accepted')}"
+            f" WHERE {IS_NAMED.format('v.id')}"
         ).fetchone()
         return moment_or_none(row[0])
 
 
 _STOPPED = ", ".join(f"'{state}'" for state in PlayState if not state.plays)
 
-_IDS = "SELECT id FROM places UNION SELECT id FROM embeds UNION SELECT id FROM videos"
+_IDS = f"{ON_PAGES.format('')} UNION SELECT id FROM videos"
 
 _ALL = (
     "SELECT i.id AS id, r.at AS at, r.present AS present, r.views AS views, r.likes AS likes, r.comments AS comments,"
@@ -155,7 +162,7 @@ _ALL = (
     f" (SELECT min(path) FROM {PAGES_OF.format('i.id')}) AS path, y.state AS state, y.since AS since, y.facts AS facts,"
     f" {IN_TEXTS_ONLY.format('i.id')} AS in_texts_only"
     f" FROM ({_IDS}) AS i LEFT JOIN videos AS v ON v.id = i.id"
-    " LEFT JOIN readings AS r ON r.sync = v.accepted AND r.video = v.video LEFT JOIN availability AS y ON y.id = i.id"
+    f" LEFT JOIN {READING_OF.format('r', 'accepted')} LEFT JOIN availability AS y ON y.id = i.id"
 )
 
 _FOUND = (

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from syncer.state.database import Database
-from syncer.state.naming_pages import LEFT_OUT_SINCE, PAGE_COUNT, PAGES_OF
+from syncer.state.naming_pages import LEFT_OUT_SINCE, ON_PAGES, PAGE_COUNT, PAGES_OF
+from syncer.state.videos import READING_OF
 
 Row = tuple[str | int | None, ...]
 
@@ -58,8 +59,7 @@ _VIDEOS = (
     f"SELECT i.id, {PAGE_COUNT.format('i.id')},"
     f" (SELECT min(path) FROM {PAGES_OF.format('i.id')}), r.at, r.views, r.likes, r.comments,"
     f" v.read_at, {LEFT_OUT_SINCE.format('i.id', 'v', 'a')}, v.held, a.state, a.since, a.checked_at, a.facts FROM ("
-    "SELECT id FROM places WHERE id > :after UNION SELECT id FROM embeds WHERE id > :after"
-    " UNION SELECT id FROM videos WHERE id > :after ORDER BY 1 LIMIT :limit"
-    ") AS i LEFT JOIN videos AS v ON v.id = i.id LEFT JOIN readings AS r ON r.sync = v.accepted AND r.video = v.video"
+    f"{ON_PAGES.format(' WHERE id > :after')} UNION SELECT id FROM videos WHERE id > :after ORDER BY 1 LIMIT :limit"
+    f") AS i LEFT JOIN videos AS v ON v.id = i.id LEFT JOIN {READING_OF.format('r', 'accepted')}"
     " LEFT JOIN availability AS a ON a.id = i.id ORDER BY i.id"
 )

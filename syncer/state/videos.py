@@ -16,7 +16,7 @@ from syncer.decide.plan import GONE_MISSES, LastRead, is_gone
 from syncer.model import Count, Page, Reading, ValueKind, VideoId
 from syncer.state.damage import OddValue, moment
 from syncer.state.database import Database
-from syncer.state.naming_pages import save_embeds
+from syncer.state.naming_pages import IS_NAMED, save_embeds
 
 STEP_READINGS = 5_000
 """Readings that are deleted at once: some hundredths of a second."""
@@ -75,8 +75,7 @@ def accepted_readings(database: Database, videos: Iterable[VideoId]) -> dict[Vid
     """Return the accepted reading of each of these videos that has one."""
     with database.read() as connection:
         rows = connection.execute(
-            "SELECT v.id, r.at, r.present, r.views, r.likes, r.comments FROM videos AS v CROSS JOIN readings AS r"
-            " ON r.sync = v.accepted AND r.video = v.video"
+            f"SELECT {READING_COLUMNS} FROM videos AS v CROSS JOIN {READING_OF.format('r', 'accepted')}"
             " WHERE v.video IN (SELECT video FROM videos WHERE id IN (SELECT value FROM json_each(?)))",
             (json.dumps(list(videos)),),  # by number, in whose order they are stored: a large state is not in the cache
         )
@@ -107,7 +106,7 @@ def longest_unread(database: Database) -> tuple[VideoId, datetime] | None:
     with database.read() as connection:
         row = connection.execute(
             "SELECT id, read_at FROM videos AS v WHERE misses < ? AND read_at > 0"
-            " AND EXISTS (SELECT 1 FROM places AS p WHERE p.id = v.id) ORDER BY read_at, id LIMIT 1",
+            f" AND {IS_NAMED.format('v.id')} ORDER BY read_at, id LIMIT 1",
             (GONE_MISSES,),
         ).fetchone()
         return (VideoId(row[0]), moment(row[1])) if row else None
@@ -129,7 +128,7 @@ def history(database: Database, video: VideoId) -> list[Reading]:
     """Return all stored readings of one video, in the order in which they were made, whatever the clock said."""
     with database.read() as connection:
         rows = connection.execute(
-            "SELECT v.id, r.at, r.present, r.views, r.likes, r.comments FROM videos AS v CROSS JOIN syncs AS s"
+            f"SELECT {READING_COLUMNS} FROM videos AS v CROSS JOIN syncs AS s"
             " CROSS JOIN readings AS r ON r.sync = s.sync AND r.video = v.video WHERE v.id = ? ORDER BY r.sync",
             (video,),
         )
@@ -287,6 +286,9 @@ def save_video_pages(
         connection.execute("INSERT OR REPLACE INTO meta VALUES ('places', ?)", (f"{number} {digest}",))
 
 
+RETURNED = "missing_since = NULL, misses = 0, missed_at = NULL"
+"""What is set where YouTube returned a video, or nothing asks for it any more."""
+
 FORGET_CHECKS = (
     "UPDATE availability SET missed_since = NULL, unsure_since = NULL"
     " WHERE coalesce(missed_since, unsure_since) IS NOT NULL"
@@ -312,6 +314,12 @@ def reading_of(row: Row) -> Reading:
     return Reading(video, moment(at), given if present else None)
 
 
+READING_OF = "readings AS {0} ON {0}.sync = v.{1} AND {0}.video = v.video"
+"""The reading of a video `v` that is its `latest`, or its `accepted` one, and so on, by a name of its own."""
+
+READING_COLUMNS = "v.id, r.at, r.present, r.views, r.likes, r.comments"
+"""What `reading_of` takes, of a reading `r`."""
+
 Row = tuple[VideoId, int, int, int | None, int | None, int | None]
 
 COLUMNS: Mapping[Count, str] = {Count.VIEWS: "views", Count.LIKES: "likes", Count.COMMENTS: "comments"}
@@ -336,9 +344,9 @@ _TO_THIN = (
     f" WHEN v.previous IS NULL OR v.previous > :done OR NOT {_SAME.format('n', 'p')} THEN v.latest"
     f" WHEN NOT {_SAME.format('n', 'f')} OR n.at - f.at NOT BETWEEN 0 AND {DAY_SECONDS} THEN v.previous"
     " WHEN v.previous IN (v.same_since, v.accepted) THEN v.same_since END"
-    " FROM videos AS v LEFT JOIN readings AS n ON n.sync = v.latest AND n.video = v.video"
-    " LEFT JOIN readings AS p ON p.sync = v.previous AND p.video = v.video"
-    " LEFT JOIN readings AS f ON f.sync = v.same_since AND f.video = v.video"
+    f" FROM videos AS v LEFT JOIN {READING_OF.format('n', 'latest')}"
+    f" LEFT JOIN {READING_OF.format('p', 'previous')}"
+    f" LEFT JOIN {READING_OF.format('f', 'same_since')}"
     " WHERE v.video > :after AND v.latest > :done ORDER BY v.video LIMIT :limit"
 )
 """Videos with a reading that is newer than all that were thinned: their reading before it, and with which reading the
