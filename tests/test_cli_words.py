@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from rich.cells import cell_len
 
 from syncer.simulator.server import Simulator
 from syncer.simulator.world import VideoState
@@ -68,6 +69,18 @@ def test_on_a_terminal_the_log_has_a_heading_for_each_sync_and_page_and_never_fo
     assert named == f"  {path}"
     assert [line.split()[1:3] for line in counts] == [[VIDEO, "viewcount"], [VIDEO, "likeCount"]]
     assert all(len(line) <= 80 for line in [sync, *counts])
+
+
+def test_on_a_terminal_the_columns_of_the_log_are_aligned_whatever_the_width_of_letters(
+    site: Site, syncer: Run
+) -> None:
+    site.configure(
+        collections="  - {directory: content, fields: {video_id: vid_id, counts: {viewCount: 再生, likeCount: likes}}}\n"
+    )
+    site.put("content/a.md", f'---\nvid_id: "{VIDEO}"\n再生: 1\nlikes: 2\n---\n'.encode())
+    syncer("sync")
+    counts = on_a_terminal(site, "log", NO_COLOR="1").decode().splitlines()[2:]
+    assert len({cell_len(line.partition(" -> ")[0]) for line in counts}) == 1, counts
 
 
 def test_on_a_narrow_terminal_the_page_is_on_a_line_of_its_own(site: Site, syncer: Run) -> None:

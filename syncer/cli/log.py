@@ -67,7 +67,7 @@ def command(
 
 def show_lines(lines: Iterable[Line]) -> None:
     """Print lines of the diff log: as a table, or, on a terminal, under their syncs and pages."""
-    from syncer.cli.show import console, show, show_table
+    from syncer.cli.show import console, in_columns, show, show_table
     from syncer.diff_log.lines import time_of
     from syncer.wording import safe, utc
 
@@ -78,16 +78,15 @@ def show_lines(lines: Iterable[Line]) -> None:
     elif not console().is_terminal:
         show_table(_COLUMNS, rows, right=(0, 4, 5))
     else:
-        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         sync = page = ""
-        for seq, at, video, field, old, new, why, of_sync, path in rows:
+        columns = in_columns(([row[0], *row[2:7]] for row in rows), right=(0, 3))
+        for (_, at, *_, of_sync, path), (seq, video, field, old, new, why) in zip(rows, columns, strict=True):
             if of_sync != sync:
                 show(f"{at}  sync {of_sync}", "bold")
             if (of_sync, path) != (sync, page):
                 print(f"  {safe(path)}")
             sync, page = of_sync, path
-            cells = f"{seq:>{widths[0]}}  {video}  {safe(field):{widths[3]}}  {old:>{widths[4]}} -> {new:{widths[5]}}"
-            print(f"    {cells}  {why}")
+            print(f"    {seq}  {video}  {field}  {old} -> {new}  {why}".rstrip())
 
 
 _COLUMNS = ("seq", "at", "video_id", "field", "old", "new", "why", "sync", "path")

@@ -92,21 +92,28 @@ def show_held_back(held: HeldBackCounts | None, verb: str = "Held back") -> None
 
 
 def show_table(
-    heads: Sequence[str], rows: Iterable[Sequence[str]], right: Sequence[int] = (), remarks: Sequence[int] = ()
+    heads: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    right: Sequence[int] = (),
+    remarks: Sequence[int] = (),
+    indent: str = "",
 ) -> None:
     """Print a table; the columns numbered in `right` are aligned to the right; those in `remarks` may have long cells.
 
-    On a terminal that is too narrow for it, the cells of the first column are on lines of their own.
+    On a terminal that is too narrow for it, the cells of the first column are on lines of their own. `heads`: empty for
+    a table without any. `indent` is before each line.
     """
-    print_line: Callable[[str], None] = partial(show, style="bold")
+    print_line: Callable[[str], None] = partial(show, style="bold") if heads else print
     width = console().width if sys.stdout.isatty() else UNWRAPPED
-    lines = list(_in_columns([heads, *rows], right, remarks))
+    lines = [
+        [indent + first, *others] for first, *others in in_columns([heads, *rows] if heads else rows, right, remarks)
+    ]
     is_narrow = any(cell_len("  ".join(cells)) > width for cells in lines)
     for cells in lines:
         if is_narrow:
             if first := cells[0].strip():
-                print_line(first)
-            cells[0] = ""
+                print_line(indent + first)
+            cells[0] = indent
         print_line("  ".join(cells).rstrip())
         print_line = print
 
@@ -129,13 +136,12 @@ def show_videos(
             )
             for video, *more in rows[:VIDEOS_SHOWN]
         ]
-        for cells in _in_columns(lines):
-            show(f"  {'  '.join(cells).rstrip()}")
+        show_table((), lines, indent="  ")
         if len(rows) > VIDEOS_SHOWN:
             show(f"  ... and {len(rows) - VIDEOS_SHOWN:,} more (see {where})")
 
 
-def _in_columns(
+def in_columns(
     rows: Iterable[Sequence[str]], right: Sequence[int] = (), remarks: Sequence[int] = ()
 ) -> Iterator[list[str]]:
     """Yield the rows with their cells made safe, and padded to the same width in each column but for long remarks."""
