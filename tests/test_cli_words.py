@@ -75,7 +75,7 @@ def test_on_a_terminal_the_columns_of_the_log_are_aligned_whatever_the_width_of_
     site: Site, syncer: Run
 ) -> None:
     site.configure(
-        collections="  - {directory: content, fields: {video_id: vid_id, counts: {viewCount: 再生, likeCount: likes}}}\n"
+        collections="  - {directory: ., fields: {video_id: vid_id, counts: {viewCount: 再生, likeCount: likes}}}\n"
     )
     site.put("content/a.md", f'---\nvid_id: "{VIDEO}"\n再生: 1\nlikes: 2\n---\n'.encode())
     syncer("sync")
