@@ -27,12 +27,14 @@ class TriggerProgress:
     """What `syncer sync --json` would print, once the sync has ended."""
 
 
-def trigger(path: Path, *, accept: bool) -> str:
-    """Trigger a sync, and return where to look for it; `accept`: accept what the safety brake or an unconfirmed count
-    holds. Raises NoDaemon.
+def trigger(path: Path, prefix: str = "", *, accept: bool) -> str:
+    """Trigger a sync over this socket, and return where to look for it. Raises NoDaemon.
+
+    `prefix` is how the paths of the site's URLs begin, where the daemon has several. `accept`: accept what the safety
+    brake or an unconfirmed count holds.
     """
     try:
-        status, location, answer = _request(path, "POST", "/api/v1/triggers", json.dumps({"accept": accept}))
+        status, location, answer = _request(path, "POST", f"{prefix}/api/v1/triggers", json.dumps({"accept": accept}))
     except (FileNotFoundError, ConnectionRefusedError) as error:
         raise NoDaemon(NO_DAEMON) from error
     except OSError as error:
@@ -80,5 +82,7 @@ def _request(path: Path, method: str, target: str, body: str | None) -> tuple[in
         return response.status, response.headers.get("Location", ""), response.read()
     except http.client.HTTPException as error:
         raise ConnectionError(f"its response is not HTTP: {error!r}") from error
+    except UnicodeError as error:  # the prefix is from a file, and can be damaged
+        raise ConnectionError(f"its address is damaged: {target!r}") from error
     finally:
         connection.close()

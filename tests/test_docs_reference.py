@@ -13,6 +13,7 @@ import click
 import pytest
 
 from syncer.cli.main import cli
+from syncer.cli.show_error import Bug
 from syncer.config.formats import parse_duration
 from syncer.diff_log.lines import line_of
 from syncer.errors import ExitCode, SyncerError
@@ -27,7 +28,7 @@ REFERENCE = DOCS / "reference"
 ROOT_CONTEXT = click.Context(cli, info_name="syncer")
 NAMES = cli.list_commands(ROOT_CONTEXT)
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted(DOCS.rglob("*.md"))]
-NOT_COMMANDS = {"Options of every command", "Exit codes"}
+NOT_COMMANDS = {"Options of every command", "Several sites", "Exit codes"}
 
 
 def read(name: str) -> str:
@@ -64,7 +65,7 @@ def test_every_event_of_the_log_is_there_and_no_other() -> None:
 
 
 def test_every_exit_code_and_every_kind_of_error_is_there_and_no_other() -> None:
-    errors: list[type[SyncerError]] = [SyncerError, *SyncerError.__subclasses__()]
+    errors: list[type[SyncerError]] = [SyncerError, Bug, *SyncerError.__subclasses__()]
     documented = first_cells(section("Exit codes"))
     codes = {int(cell) for cell in documented if cell.isdigit()}
     assert codes == {ExitCode.OK, ExitCode.PROBLEMS, ExitCode.NOTHING_ANSWERED, ExitCode.BUG, ExitCode.INTERRUPTED} | {

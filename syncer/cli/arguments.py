@@ -33,16 +33,28 @@ def site_path(site: Path, path: str) -> str:
 
     Raises UsageError where the path does not exist or is outside the site.
     """
+    found = path_in(site, existing(path))
+    if found is None:
+        raise UsageError(f"{path}: outside the site {os.path.realpath(site)}; name a page of the site")
+    return found
+
+
+def existing(path: str) -> str:
+    """Return the absolute form of a path of the command line. Raises UsageError where there is nothing."""
     full = os.path.normpath(absolute(path))
     if not os.path.lexists(full):
         raise UsageError(f"{path}: no such file or directory; PATHs are relative to the working directory")
+    return full
+
+
+def path_in(site: Path, full: str) -> str | None:
+    """Return an absolute path relative to the site, where the site itself is ``; None if it is outside."""
     real = os.path.join(os.path.realpath(os.path.dirname(full)), os.path.basename(full))
     root = os.path.realpath(site)
     if os.path.realpath(full) == root:
         return ""
-    if not real.startswith(root.rstrip("/") + "/"):
-        raise UsageError(f"{path}: outside the site {root}; name a page of the site")
-    return real[len(root.rstrip("/")) + 1 :]
+    inside = root.rstrip("/") + "/"
+    return real[len(inside) :] if real.startswith(inside) else None
 
 
 def site_paths(site: Path, paths: Iterable[str]) -> tuple[str, ...]:

@@ -2,114 +2,53 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
-from functools import partial
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import click
 
 from syncer.cli.settings import Settings
+from syncer.cli.site_option import site_option
 
 if TYPE_CHECKING:
     from syncer.check.findings import Finding
-    from syncer.config.sections import Config
-
-COLOURS = {"ok": "green", "warning": "yellow", "error": "bold red"}
 
 
 @click.command()
 @click.option("--offline", is_flag=True, help="Request nothing from YouTube. Without it, the check costs one unit.")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON document.")
+@site_option
 @click.pass_obj
-def command(settings: Settings, offline: bool, as_json: bool) -> int:
-    """Check the setup: config, pages, API key, quota, git, state."""
-    from rich.text import Text
+def command(settings: Settings, offline: bool, as_json: bool, site_names: tuple[str, ...]) -> int:
+    """Check the setup: config, pages, API key, quota, git, state.
 
-    from syncer.check.findings import Level
+    With several sites, also what they must not have in common. The check costs one unit for each site.
+    """
     from syncer.cli.process import printed
-    from syncer.cli.show import console, show_json
-    from syncer.errors import ExitCode
-    from syncer.wording import safe
+    from syncer.cli.show import show_json
+    from syncer.cli.site_check import show_findings
 
-    findings = []
-    for finding in _findings(settings, offline=offline):
-        findings.append(finding)
-        if not as_json:
-            line = Text(f"{finding.level:<8}", style=COLOURS[finding.level])
-            line.append(f"{finding.name}: {safe(finding.message)}", style="default")
-            console().print(line, soft_wrap=True)
-    failed = any(finding.level is Level.ERROR for finding in findings)
-    code = ExitCode.PROBLEMS if failed else ExitCode.OK
+    if settings.several:
+        from syncer.cli.check_sites import check_sites
+
+        return printed(check_sites(settings, site_names, offline=offline, as_json=as_json))
+    document, code = show_findings(_findings(settings, site_names, offline=offline), as_json=as_json)
     if as_json:
-        checks = [{"name": f.name, "level": f.level.value, "message": f.message} for f in findings]
-        show_json({"checks": checks, "exit": code})
+        show_json(document)
     return printed(code)
 
 
-def _findings(settings: Settings, *, offline: bool) -> Iterator[Finding]:
-    from syncer.check.findings import Finding, Level
-    from syncer.check.pages import check_generator
-    from syncer.check.setup import check
+def _findings(settings: Settings, site_names: Sequence[str], *, offline: bool) -> Iterator[Finding]:
+    from syncer.cli.site_check import findings_of, invalid
     from syncer.errors import ConfigError
 
     try:
         config = settings.config()
     except ConfigError as error:
-        yield from (Finding("config", Level.ERROR, line) for line in str(error).splitlines())
+        yield from invalid(error)
         return
-    yield Finding("config", Level.OK, f"{settings.config_path} is valid")
-    if config.deploy.model_fields_set and "hook_env" not in config.deploy.model_fields_set:  # null is on purpose
-        message = (
-            "`deploy` has no `hook_env`, so no build hook is called, except with the credential `deploy-hook`."
-            " Add the environment variable that has its address, such as `hook_env: DEPLOY_HOOK`, or `hook_env: null`."
-        )
-        yield Finding("config", Level.WARNING, message)
+    if site_names:
+        from syncer.cli.sites import require_name
 
-    def find_key() -> str:
-        key = settings.key(config)
-        settings.start_log(key)
-        return key
-
-    can_start = True
-    for finding in check(
-        config,
-        find_key,
-        environ=settings.environ,
-        clock=lambda: datetime.now(UTC),
-        sleep=time.sleep,
-        offline=offline,
-    ):
-        can_start &= finding.level is not Level.ERROR or finding.name not in {"key", "state"}
-        yield finding
-    yield from check_generator(config, settings.config_path)
-    yield from _check_daemon(config, settings.environ, can_start=can_start)
-
-
-def _check_daemon(config: Config, environ: Mapping[str, str], *, can_start: bool) -> Iterator[Finding]:
-    """Yield what would keep `syncer daemon` from starting, or that nothing does.
-
-    `can_start`: nothing else that would keep it from starting, such as no key, was found.
-    """
-    from syncer.check.findings import Finding, Level
-    from syncer.cli.serving import require_serving
-    from syncer.config.hook_address import require_hook
-    from syncer.daemon.notify import require_apprise
-    from syncer.errors import ConfigError
-    from syncer.state.lock import daemon_address, is_running
-
-    running = is_running(daemon_address(config.state_directory))
-    wrong = []
-    for require in (
-        partial(require_apprise, config.notify),
-        partial(require_serving, config, environ, is_running=running),
-        partial(require_hook, environ, config.deploy.hook_env),
-    ):
-        try:
-            require()
-        except ConfigError as error:
-            wrong.append(Finding("daemon", Level.ERROR, f"The daemon cannot start: {error}"))
-    yield from wrong
-    if not wrong and (running or can_start):
-        yield Finding("daemon", Level.OK, "it is running" if running else "it can start")
+        require_name(config, site_names)
+    yield from findings_of(settings, config, offline=offline)

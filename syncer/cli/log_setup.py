@@ -30,6 +30,12 @@ def start_log(level: str, *, as_json: bool, key: str | None, hook: str | None = 
     logging.getLogger("syncer").setLevel(level)
 
 
+def redact_also(key: str | None, hook: str | None = None) -> None:
+    """Keep these secrets out of the log, too: those of one more site."""
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(Redactor(key, hook))
+
+
 def for_standard_error(text: str, level: str) -> str:
     """Return lines of that level as standard error takes them.
 

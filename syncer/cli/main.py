@@ -44,9 +44,6 @@ KEY_AS_ARGUMENT = (
 DEFAULT_KEY_VARIABLE = "YOUTUBE_API_KEY"
 """The environment variable that holds the key, unless the config names another."""
 
-LONG_WORD = re.compile(r"(\S{100})\S{1000,}")
-"""A word that is shortened in messages: no path that you would search for is so long."""
-
 BLANK = re.compile(r"(--[a-z-]+=)?\s*|-c\s+")
 """An empty argument, or an option with an empty value: `sync "$PAGE"` with `PAGE` unset does not mean all pages."""
 
@@ -159,30 +156,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _show_error(given, error, "")
     except (click.Abort, KeyboardInterrupt):
         return ExitCode.INTERRUPTED
-    except Exception as error:
-        import logging
+    except Exception as error:  # noqa: BLE001 - its traceback is logged
+        from syncer.cli.show_error import logged_bug
 
-        logging.getLogger("syncer").critical("this is a bug in syncer; please report it", exc_info=True)
-        return _show_error(given, _Bug(f"a bug in syncer: {type(error).__name__}; the log has the traceback"), "")
-
-
-class _Bug(SyncerError):
-    kind = "bug"
-    exit_code = ExitCode.BUG
+        return _show_error(given, logged_bug(error), "")
 
 
 def _show_error(arguments: Sequence[str], error: SyncerError, usage: str) -> int:
-    from syncer.cli.log_setup import for_standard_error
-    from syncer.redact import redact
-    from syncer.wording import safe, safe_json
+    from syncer.cli.show_error import error_document, show_error
+    from syncer.wording import safe_json
 
-    message = LONG_WORD.sub(r"\1...", redact(str(error)))
     if "--json" in arguments:
-        document = {"error": {"kind": error.kind, "message": message}, "exit": error.exit_code}
-        print(safe_json(document, indent=2))
+        print(safe_json(error_document(error), indent=2))
     else:
-        lines = "\n".join(map(safe, message.split("\n")))  # a config has a line for each finding
-        print(for_standard_error(f"{usage}syncer: {lines}", "ERROR"), file=sys.stderr)
+        show_error(error, usage=usage)
     return error.exit_code
 
 

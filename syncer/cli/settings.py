@@ -50,7 +50,8 @@ class Settings:
         """The path of the only config. Raises UsageError where there are several, ConfigError where there is none."""
         each = self.each()
         if len(each) > 1:
-            raise UsageError(f"this command takes one config, and `-c` names {len(each)}; name the one of the site")
+            name_one = f"name the one of the site, such as `-c {each[0].config_paths[0]}`"
+            raise UsageError(f"this command is about one site, but there are {len(each)} configs; {name_one}")
         return each[0].config_paths[0]
 
     def each(self) -> list[Settings]:

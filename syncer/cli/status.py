@@ -2,123 +2,38 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING
-
 import click
 
 from syncer.cli.settings import Settings
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from syncer.model import VideoId
-    from syncer.status.status import Status
-
-SYNCS_SHOWN = 5
-"""How many of the last syncs are shown."""
+from syncer.cli.site_option import site_option
 
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON document.")
+@site_option
 @click.pass_obj
-def command(settings: Settings, as_json: bool) -> int:
-    """Show the last and next sync, the quota, and what needs attention."""
+def command(settings: Settings, as_json: bool, site_names: tuple[str, ...]) -> int:
+    """Show the last and next sync, the quota, and what needs attention.
+
+    Of several sites, it shows a line each; with --site or -v, all of each.
+    """
     from syncer.cli.process import printed
     from syncer.cli.show import show_json
-    from syncer.state.database import open_state
-    from syncer.state.lock import daemon_address, is_running
-    from syncer.state.naming_pages import pages_of_videos
+    from syncer.cli.status_output import look, show_status
     from syncer.status.documents import status_json
-    from syncer.status.status import status_of
 
+    if settings.several:
+        from syncer.cli.status_sites import status_of_sites
+
+        return printed(status_of_sites(settings, site_names, as_json=as_json))
     config = settings.config()
-    with open_state(config.state_directory, config.site) as database:
-        status = status_of(config, database, datetime.now(UTC), syncs=SYNCS_SHOWN)
-        pages = pages_of_videos(database, status.listed)
+    if site_names:
+        from syncer.cli.sites import require_name
+
+        require_name(config, site_names)
+    seen = look(config)
     if as_json:
-        show_json(status_json(status))
+        show_json(status_json(seen.status))
     else:
-        daemon = is_running(daemon_address(config.state_directory))
-        _show_syncs(status, daemon=daemon)
-        _show_videos(status, pages, daemon=daemon)
+        show_status(seen)
     return printed()
-
-
-def _show_syncs(status: Status, *, daemon: bool) -> None:
-    from syncer.cli.show import show, show_table
-    from syncer.status.buckets import in_words
-    from syncer.status.build_status import build_sentence
-    from syncer.status.demand import demand_outline
-    from syncer.status.play_report import state_sums
-    from syncer.wording import counted, utc
-
-    if status.running:
-        show("A sync is running." if status.syncs else "The first sync is running; none has finished yet.")
-    elif not status.syncs:
-        show("No sync yet. Run `syncer sync`.")
-    dates = any(sync["changed_dates"] for sync in status.syncs)  # most sites have none
-    rows = [
-        (
-            sync["sync"],
-            utc(datetime.fromisoformat(sync["finished"])),
-            f"{sync['changed_pages']:,}",
-            f"{sync['changed_counts']:,}",
-            *([f"{sync['changed_dates']:,}"] * dates),
-            f"{sync['problems']:,}",
-            str(sync["exit"]),
-        )
-        for sync in status.syncs
-    ]
-    if rows:
-        heads = ("sync", "finished", "pages", "counts", *["dates"] * dates, "problems", "exit")
-        show_table(heads, rows, right=range(2, len(heads)))
-    if status.leftovers:
-        written, unwritten = counted(status.leftovers.written, "value"), counted(status.leftovers.unwritten, "value")
-        what = f"{written} written, {unwritten} not written, {counted(len(status.leftovers.files), 'left-over file')}"
-        show(f"The last sync was interrupted: {what}. The next sync completes it.", "bold yellow")
-    if daemon:
-        show(f"Next sync: {utc(status.next_sync)}.")
-    else:
-        show("No daemon is running; `syncer sync` updates the counts now.")
-    for bucket, left in status.buckets.items():
-        show(f"Quota {bucket}: {in_words(left)}.")
-    show(f"Quota resets at {utc(status.quota_resets)} (midnight Pacific).")
-    if status.demand.videos:
-        show(f"{demand_outline(status.demand)}.")
-    if status.states.keys() - {None}:
-        show(f"Whether videos play: {state_sums(status.states)} (see `syncer videos`).")
-    if status.build:
-        show(f"Build hook: {build_sentence(status.build)}.")
-
-
-def _show_videos(status: Status, pages: Mapping[VideoId, Sequence[str]], *, daemon: bool) -> None:
-    from syncer.cli.show import show, show_held, show_held_back, show_open, show_problems, show_suppressed, show_videos
-    from syncer.status.play_report import STOPPED
-    from syncer.status.report import GONE, HIDDEN, MISSING, UNCONFIRMED, brake_sentence
-    from syncer.wording import utc
-
-    confirmed = {video for video, state, _ in status.not_playing if state == "missing"}
-    missing, gone = (
-        [(each.video_id, f"since {utc(each.since)}") for each in status.missing if each.gone is gone]
-        for gone in (False, True)
-    )
-    missing = [row for row in missing if row[0] not in confirmed]
-    stopped = [(video, f"{state} since {utc(since)}") for video, state, since in status.not_playing]
-    lists = {MISSING: missing, GONE: gone, UNCONFIRMED: status.unconfirmed, HIDDEN: status.hidden, STOPPED: stopped}
-    show_videos(lists, pages, "--json")
-    if status.brake:
-        command = "syncer trigger --accept" if daemon else "syncer sync --accept"
-        last = status.syncs[:1]
-        written = sum(each["changed_counts"] for each in last), sum(each["changed_dates"] for each in last)
-        sentence = brake_sentence(
-            status.brake, status.brake_limit, written=written, accept=command, stopped="the last sync"
-        )
-        show(sentence, "bold yellow")
-        show_held(status.brake, status.held, pages)
-    show_suppressed(status.suppressed)
-    show_held_back(status.held_back)
-    show_open(status.open)
-    if status.problems:
-        show(f"Problems of the last sync: {len(status.problems):,}", "bold")
-        show_problems(status.problems)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
+from functools import partial
 
 import click
 
 from syncer.cli.settings import ACCEPT_HELP, Settings
+from syncer.cli.site_option import site_option
 
 
 @click.command()
@@ -25,6 +26,7 @@ from syncer.cli.settings import ACCEPT_HELP, Settings
     help="What ends with exit code 1: problems, left-out, brake, not-pushed. Separate several by commas. Default: all.",
 )
 @click.option("--video", "videos", multiple=True, metavar="ID", help="Only this video (ID or URL). May be repeated.")
+@site_option
 @click.pass_obj
 def command(
     settings: Settings,
@@ -35,35 +37,39 @@ def command(
     accept: bool,
     fail_on: tuple[str, ...],
     videos: tuple[str, ...],
+    site_names: tuple[str, ...],
 ) -> int:
     """Update the counts once, now.
 
     PATHs are files or directories. PATHs and --video narrow the sync to what matches; with both, to what matches both.
     """
     from syncer.cli.arguments import failures_named, site_paths, video_id
-    from syncer.cli.changes import ChangeList, failures
-    from syncer.cli.environment import stoppable
+    from syncer.cli.changes import failures
+    from syncer.cli.environment import sync_one
     from syncer.cli.process import printed
     from syncer.cli.show import show_json
     from syncer.status.report import report_json
-    from syncer.sync.make import make_sync
     from syncer.sync.options import Options
 
+    with_flags = partial(Options, dry_run=dry_run, everything=everything, accept=accept)
+    if settings.several:
+        from syncer.cli.sync_sites import sync_sites
+
+        options = with_flags(videos=frozenset(map(video_id, videos)), fail_on=failures_named(fail_on))
+        return sync_sites(settings, site_names, paths, options, as_json=as_json)
     config = settings.config()
+    if site_names:
+        from syncer.cli.sites import require_name
+
+        require_name(config, site_names)
     key, hook = settings.key(config), settings.hook(config)
     settings.start_log(key, hook)
-    options = Options(
-        dry_run=dry_run,
-        everything=everything,
-        accept=accept,
+    options = with_flags(
         paths=site_paths(config.site, paths),
         videos=frozenset(map(video_id, videos)),
         fail_on=failures_named(fail_on),
     )
-    changes = ChangeList(keep_all=dry_run and as_json)
-    with stoppable(settings, key=key, hook=hook, dry_run=dry_run) as (environment, progress):
-        listener = replace(progress, changed=changes.add, previewed=changes.preview)
-        report = make_sync(config, options, environment, listener)
+    report, changes = sync_one(settings, config, (key, hook), options, keep_all=dry_run and as_json)
     if as_json:
         show_json(report_json(report, changes.changes if dry_run else None))
     else:

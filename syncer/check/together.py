@@ -1,0 +1,102 @@
+"""Checks what several sites must not have in common: a state, pages, one key's quota; and where the page is served."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from syncer.check.findings import Finding, Level, examples
+from syncer.content.walk import Candidate, walk
+from syncer.wording import counted
+
+if TYPE_CHECKING:
+    from syncer.config.sections import Config
+
+PAGE_KEYS = ("listen", "token_env", "hosts")
+"""The keys of `status_page`; a daemon of several sites uses those of the first config."""
+
+
+@dataclass(slots=True)
+class CheckedSite:
+    """One of several sites, for comparison with the others."""
+
+    config: Config
+    key: str | None = field(repr=False)
+    """Its API key, None if it has none; it stays in memory."""
+    root: str = field(init=False)
+    state: str = field(init=False)
+    collections: list[str] = field(init=False)
+    """The real paths of the directories."""
+    files: frozenset[str] | None = None
+    """The real paths of the files in them, once they were needed."""
+
+    def __post_init__(self) -> None:
+        self.root, self.state = map(os.path.realpath, (self.config.site, self.config.state_directory))
+        directories = {os.path.join(self.root, each.directory) for each in self.config.collections}
+        self.collections = [os.path.join(os.path.realpath(each), "") for each in directories]
+
+    def listed(self) -> frozenset[str]:
+        """Return the real paths of all files that a collection includes."""
+        if self.files is None:
+            present = [
+                each for each in self.config.collection_models() if os.path.isdir(f"{self.root}/{each.directory}")
+            ]
+            found = (item.path for item in walk(self.root, present) if isinstance(item, Candidate))
+            self.files = frozenset(os.path.realpath(os.path.join(self.root, path)) for path in found)
+        return self.files
+
+
+def compare(site: CheckedSite, earlier: Sequence[CheckedSite]) -> Iterator[Finding]:
+    """Yield a finding for each thing that a site must not have in common with one before it, or differ in."""
+    for other in earlier:
+        yield from _compare(other, site)
+    if same_key := [other.config for other in earlier if site.key and site.key == other.key]:
+        yield from _compare_quota(same_key, site.config)
+    if earlier:
+        yield from _compare_page(earlier[0].config, site.config)
+
+
+def _compare(earlier: CheckedSite, site: CheckedSite) -> Iterator[Finding]:
+    other = earlier.config.site_name
+    if site.root == earlier.root:
+        message = f"{site.root} is also the site of '{other}'. Put the collections of both into one config."
+        yield Finding("config", Level.ERROR, message)
+    elif site.state == earlier.state:
+        message = f"{site.state} is also the state of '{other}'. Set another `state.directory`."
+        yield Finding("state", Level.ERROR, message)
+    nested = any(a.startswith(b) or b.startswith(a) for a in site.collections for b in earlier.collections)
+    if nested and (both := site.listed() & earlier.listed()):
+        shown = examples([os.path.relpath(path, site.root) for path in sorted(both)])
+        message = (
+            f"{counted(len(both), 'file')} also in a collection of '{other}', which writes the same counts: {shown}."
+        )
+        yield Finding("content", Level.WARNING, f"{message} Add them to `exclude` in one of the configs.")
+
+
+def _compare_quota(earlier: Sequence[Config], config: Config) -> Iterator[Finding]:
+    """Yield that sites with one key may use its project's whole quota each, where their configs do not divide it."""
+    undivided = [each for each in (config, *earlier) if "stats_units_per_day" not in each.quota.model_fields_set]
+    if undivided[:1] == [config] and len(undivided) > 1:
+        others = examples([f"'{each.site_name}'" for each in undivided[1:]])
+        message = (
+            f"The API key is also that of {others}, and each site may use the whole quota of its project. Divide it:"
+            " set `quota.stats_units_per_day` and `quota.general_units_per_day` in all these configs."
+        )
+        yield Finding("quota", Level.WARNING, message)
+
+
+def _compare_page(first: Config, config: Config) -> Iterator[Finding]:
+    """Yield where a config that is not the first wants another status page. What it does not set is the first's."""
+    if "status_page" not in config.model_fields_set:
+        return
+    page, served = config.status_page, first.status_page
+    if page is None:
+        wrong = ["status_page"] if served else []
+    else:
+        own = [key for key in PAGE_KEYS if key in page.model_fields_set]
+        wrong = [f"status_page.{key}" for key in own if served is None or getattr(page, key) != getattr(served, key)]
+    for key in wrong:
+        message = f"`{key}` differs from the one in the config of '{first.site_name}', whose page shows all sites."
+        yield Finding("daemon", Level.ERROR, f"{message} Remove it.")

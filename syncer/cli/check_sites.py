@@ -1,0 +1,53 @@
+"""`syncer check` of several sites: each alone, and what they must not have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from functools import partial
+from itertools import chain
+from typing import TYPE_CHECKING
+
+from syncer.check.together import CheckedSite, compare
+from syncer.cli.site_check import findings_of, invalid, show_findings
+from syncer.cli.sites import ChosenSite, Result, conclude, in_turn, read_sites, show_heading
+from syncer.cli.stopping import stop_on_signals
+from syncer.errors import KeyMissing
+
+if TYPE_CHECKING:
+    from syncer.check.findings import Finding
+    from syncer.cli.settings import Settings
+
+
+def check_sites(settings: Settings, names: Sequence[str], *, offline: bool, as_json: bool) -> int:
+    """Check the sites with these names, or all, each in its turn; return the highest exit code.
+
+    What is wrong with an invalid config is a finding. Each site is compared with those before it, also with those that
+    are not named. Raises UsageError for a name that no site has.
+    """
+    with stop_on_signals() as stopped:
+        every = read_sites(settings)
+        choice = every.only(names)
+        checked = [CheckedSite(site.config, _key(site)) for site in every.sites]
+        first = next(iter([*choice.left_out, *(site.name for site in choice.sites)]))
+
+        def turn(name: str, findings: Iterable[Finding]) -> Result:
+            if not as_json:
+                show_heading(name, is_first=name == first)
+            return show_findings(findings, as_json=as_json)
+
+        turns = {path: partial(turn, path, invalid(error)) for path, error in choice.left_out.items()}
+        for number, site in enumerate(every.sites):
+            if site.name in names or not names:
+                own = findings_of(site.settings, site.config, offline=offline, is_first=not number)
+                shared = compare(checked[number], checked[:number])
+                turns[site.name] = partial(turn, site.name, chain(own, shared))
+        results = in_turn(turns, {}, stopped)
+    return conclude(results, as_json=as_json, failing="with errors")
+
+
+def _key(site: ChosenSite) -> str | None:
+    """Return the API key of a site, only to compare it with those of others."""
+    with suppress(KeyMissing):  # its own check reports that
+        return site.settings.key(site.config)
+    return None

@@ -1,0 +1,47 @@
+"""Shows an error that ends a command, or keeps one site from its turn: on standard error, or as a JSON document."""
+
+from __future__ import annotations
+
+import re
+import sys
+
+from syncer.cli.log_setup import for_standard_error
+from syncer.errors import ExitCode, SyncerError
+from syncer.redact import redact
+from syncer.wording import safe
+
+LONG_WORD = re.compile(r"(\S{100})\S{1000,}")
+"""A word that is shortened in messages: no path that you would search for is so long."""
+
+
+class Bug(SyncerError):
+    """An error that nobody raised on purpose; the log has its traceback."""
+
+    kind = "bug"
+    exit_code = ExitCode.BUG
+
+
+def logged_bug(error: Exception) -> Bug:
+    """Log the traceback of this error, and return what to show of it."""
+    import logging
+
+    logging.getLogger("syncer").critical("this is a bug in syncer; please report it", exc_info=error)
+    return Bug(f"a bug in syncer: {type(error).__name__}; the log has the traceback")
+
+
+def error_document(error: SyncerError, code: int | None = None) -> dict[str, object]:
+    """Return the JSON document of an error; `code`: the exit code, if not the error's own."""
+    exit_code = error.exit_code if code is None else code
+    return {"error": {"kind": error.kind, "message": _message(error)}, "exit": exit_code}
+
+
+def show_error(error: SyncerError, *, usage: str = "", site: str = "") -> None:
+    """Print an error on standard error, after the lines of `usage`; `site`: which one it is about, of several."""
+    subject = f"syncer: {safe(site)}: " if site else "syncer: "
+    lines = _message(error).split("\n")  # a config has a line for each finding
+    text = "\n".join(f"{subject if site or not number else ''}{safe(line)}" for number, line in enumerate(lines))
+    print(for_standard_error(f"{usage}{text}", "ERROR"), file=sys.stderr)
+
+
+def _message(error: SyncerError) -> str:
+    return LONG_WORD.sub(r"\1...", redact(str(error)))

@@ -1,0 +1,30 @@
+"""The option `--site` of the commands that serve several sites, and its completion in a shell."""
+
+from __future__ import annotations
+
+import click
+
+from syncer.cli.settings import Settings, configs_of_environment
+from syncer.errors import SyncerError
+
+
+def _names(ctx: click.Context, _parameter: click.Parameter, begun: str) -> list[str]:
+    """Return the names of sites that begin like this, for a shell's completion."""
+    from syncer.cli.sites import choose_sites
+
+    try:
+        configs = ctx.find_root().params["configs"] or configs_of_environment()
+        sites = choose_sites(Settings(configs, verbose=0, quiet=True, json_log=False)).sites
+    except SyncerError:  # a shell's completion cannot show errors
+        return []
+    return [site.name for site in sites if site.name.startswith(begun)]
+
+
+site_option = click.option(
+    "--site",
+    "site_names",
+    multiple=True,
+    metavar="NAME",
+    shell_complete=_names,
+    help="Only the site with this name, where -c names several. May be repeated.",
+)

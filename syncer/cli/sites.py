@@ -1,0 +1,185 @@
+"""The sites that a command is about, where `-c` names several: each has its turn, whatever happens to the others."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from syncer.cli.settings import Settings
+from syncer.errors import ConfigError, ExitCode, Stopped, SyncerError, UsageError
+
+if TYPE_CHECKING:
+    from syncer.cli.stopping import StopSignal
+    from syncer.config.sections import Config
+
+NAMES_SHOWN = 20
+"""Names of sites that one sentence lists."""
+
+Result = tuple[Mapping[str, object], int]
+"""What a command has to say of one site: the document of `--json`, and the exit code."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChosenSite:
+    """A site that a command is about."""
+
+    name: str
+    settings: Settings
+    """Those for this site alone."""
+    config: Config
+
+
+class LeftOut(ConfigError):
+    """The config of one site of several is invalid. The others have their turn."""
+
+    exit_code = ExitCode.PROBLEMS
+
+
+@dataclass(frozen=True, slots=True)
+class SiteChoice:
+    """The sites that a command is about, in the order of their configs."""
+
+    sites: Sequence[ChosenSite]
+    left_out: Mapping[str, LeftOut]
+    """The paths of the configs that are invalid, and what is wrong with each."""
+
+    def only(self, names: Collection[str]) -> SiteChoice:
+        """Return those with these names; no name: all of them. Raises UsageError where no site can have a name.
+
+        If all names are found, an invalid config is about another site. Else it may be the one of a missing site.
+        """
+        if not names:
+            return self
+        known = [site.name for site in self.sites]
+        unknown = [name for name in names if name not in known]
+        if unknown and not self.left_out:
+            raise unknown_site(unknown[0], known)
+        return SiteChoice([site for site in self.sites if site.name in names], self.left_out if unknown else {})
+
+
+def choose_sites(settings: Settings, names: Collection[str] = ()) -> SiteChoice:
+    """Return the sites with these names, or all. Raises what `read_sites` and `only` raise.
+
+    Raises ConfigError, with all that is wrong, also where no config is valid.
+    """
+    choice = read_sites(settings).only(names)
+    if not choice.sites:
+        raise ConfigError("\n".join(map(str, choice.left_out.values())))
+    if missing := [name for name in names if all(name != site.name for site in choice.sites)]:
+        print(f"syncer: --site: no valid config is of a site called {listed(missing)}", file=sys.stderr)
+    return choice
+
+
+def read_sites(settings: Settings) -> SiteChoice:
+    """Read all configs. An invalid one leaves out its site. Raises ConfigError where two sites have one name."""
+    configs: dict[str, str] = {}
+    sites: dict[str, ChosenSite] = {}
+    left_out: dict[str, LeftOut] = {}
+    for own in settings.each():
+        path = own.config_paths[0]
+        try:
+            config = own.config()
+        except ConfigError as error:
+            left_out[path] = LeftOut(str(error))
+            continue
+        name = config.site_name
+        if name in sites:
+            both = f"{configs[name]} and {path}"
+            raise ConfigError(f"{both}: both sites are called '{name}'; set another `name` in one of the configs")
+        sites[name], configs[name] = ChosenSite(name, own, config), path
+    return SiteChoice(list(sites.values()), left_out)
+
+
+def require_name(config: Config, names: Iterable[str]) -> None:
+    """Raise UsageError where `--site` names another site than the only one."""
+    for name in names:
+        if name != config.site_name:
+            raise unknown_site(name, [config.site_name])
+
+
+def unknown_site(name: str, known: Sequence[str]) -> UsageError:
+    """Return the error for a name that no site has."""
+    from difflib import get_close_matches
+
+    near = get_close_matches(name, known, 1)
+    meant = f"; did you mean '{near[0]}'?" if near else ""
+    sites = f"the sites are {listed(known)}" if len(known) > 1 else f"the only site is {known[0]}"
+    return UsageError(f"--site: no site is called '{name}'; {sites}{meant}")
+
+
+def in_turn(
+    turns: Mapping[str, Callable[[], Result]], left_out: Mapping[str, LeftOut], stopped: StopSignal
+) -> dict[str, Result]:
+    """Give each site its turn, by its name, and return all results; those of what is left out are the first.
+
+    An error in a turn is printed, and does not keep the others from theirs; a stop does.
+    """
+    from syncer.cli.show_error import error_document, logged_bug, show_error
+
+    results: dict[str, Result] = {}
+    late: list[str] = []
+    for path, invalid in left_out.items():
+        show_error(invalid)
+        results[path] = error_document(invalid), invalid.exit_code
+    for name, turn in turns.items():
+        error: SyncerError
+        if stopped.is_set():
+            error = Stopped("stopped before its turn; nothing was done")
+            results[name] = error_document(error), error.exit_code
+            late.append(name)
+            continue
+        try:
+            results[name] = turn()
+            continue
+        except SyncerError as raised:
+            error = raised
+        except KeyboardInterrupt:  # the second signal
+            stopped.set()
+            error = Stopped("stopped immediately; the next sync completes what was begun")
+        except Exception as raised:  # noqa: BLE001 - its traceback is logged, and the others have their turn
+            error = logged_bug(raised)
+        show_error(error, site=name)
+        results[name] = error_document(error), error.exit_code
+    if late:
+        print(f"syncer: stopped before the turn of {listed(late)}", file=sys.stderr)
+    return results
+
+
+def conclude(results: Mapping[str, Result], *, as_json: bool, quiet: bool = False, failing: str = "") -> int:
+    """Print all documents as one, or unless `quiet` which sites failed; return the highest exit code.
+
+    `failing`: what to say of those, if not that they need attention.
+    """
+    from syncer.cli.show import show, show_json
+    from syncer.wording import counted
+
+    code = max(code for _, code in results.values())
+    if as_json:
+        show_json({"sites": {name: document for name, (document, _) in results.items()}, "exit": code})
+    elif not quiet and len(results) > 1:
+        wrong = [name for name, (_, code) in results.items() if code]
+        failing = failing or ("needs attention" if len(wrong) < 2 else "need attention")
+        numbers = f"{len(wrong):,} {failing}: {listed(wrong)}" if wrong else f"none {failing}"
+        show()
+        show(f"{counted(len(results), 'site')}, {numbers}.", "bold")
+    return code
+
+
+def show_heading(name: str, *, is_first: bool) -> None:
+    """Print the name of a site, before what is printed of it."""
+    from syncer.cli.show import show
+    from syncer.wording import safe
+
+    if not is_first:
+        show()
+    show(f"{safe(name)}:", "bold")
+
+
+def listed(names: Sequence[str]) -> str:
+    """Return names as a part of a sentence: the first, and how many others there are."""
+    from syncer.wording import safe
+
+    more = f" and {len(names) - NAMES_SHOWN:,} others" if len(names) > NAMES_SHOWN else ""
+    return ", ".join(map(safe, names[:NAMES_SHOWN])) + more

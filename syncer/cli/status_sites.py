@@ -1,0 +1,105 @@
+"""`syncer status` of several sites: a line for each, or with `--site` or `-v` all of each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from functools import partial
+from typing import TYPE_CHECKING
+
+from syncer.cli.show import show, show_table
+from syncer.cli.sites import ChosenSite, Result, choose_sites, conclude, in_turn, listed, show_heading
+from syncer.cli.status_output import SeenStatus, look, show_status
+from syncer.cli.stopping import stop_on_signals
+from syncer.errors import ExitCode
+from syncer.status.documents import status_json
+from syncer.wording import counted, safe
+
+if TYPE_CHECKING:
+    from syncer.cli.settings import Settings
+    from syncer.status.status import Status
+
+MINUTES = "%Y-%m-%d %H:%M"
+"""How the table shows a time: two of them, a name and three numbers fit 80 columns."""
+
+NONE = "-"
+"""A cell of the table for what is not there."""
+
+
+def status_of_sites(settings: Settings, names: Sequence[str], *, as_json: bool) -> int:
+    """Show the status of the sites with these names, or of all; return the highest exit code.
+
+    Raises UsageError for a name that no site has, ConfigError where no config is valid.
+    """
+    seen: dict[str, SeenStatus] = {}
+    in_full = bool(names or settings.verbose)
+    with stop_on_signals() as stopped:
+        choice = choose_sites(settings, names)
+
+        def turn(site: ChosenSite) -> Result:
+            if in_full and not as_json:
+                show_heading(site.name, is_first=site is choice.sites[0])
+            seen[site.name] = status = look(site.config)
+            if in_full and not as_json:
+                show_status(status)
+            return status_json(status.status) if as_json else {}, ExitCode.OK
+
+        turns = {site.name: partial(turn, site) for site in choice.sites}
+        results = in_turn(turns, choice.left_out, stopped)
+    if not (as_json or in_full):
+        _show_table([name for name in results if name not in choice.left_out], seen)
+        _show_attention(seen, {name: _message(document) for name, (document, code) in results.items() if code})
+    return conclude(results, as_json=as_json, quiet=True)
+
+
+def _show_table(names: Sequence[str], seen: Mapping[str, SeenStatus]) -> None:
+    rows = [(name, *(_cells(seen[name]) if name in seen else [NONE] * 5)) for name in names]
+    heads = ("site", "last sync (UTC)", "changed", "problems", "missing", "next sync (UTC)")
+    show_table(heads, rows, right=(2, 3, 4))
+
+
+def _cells(seen: SeenStatus) -> Iterator[str]:
+    """Yield the cells of a site's line, after its name."""
+    status = seen.status
+    if status.syncs:
+        last = status.syncs[0]
+        yield datetime.fromisoformat(last["finished"]).strftime(MINUTES)
+        yield f"{last['changed_counts']:,}"
+        yield f"{last['problems']:,}"
+    else:
+        yield from [NONE] * 3
+    yield f"{len(status.missing):,}"
+    yield "syncing now" if status.running else status.next_sync.strftime(MINUTES) if seen.daemon else NONE
+
+
+def _show_attention(seen: Mapping[str, SeenStatus], failed: Mapping[str, str]) -> None:
+    """Print which sites need attention, and why; `failed`: those whose status is not known, each with the reason."""
+    idle = [name for name, each in seen.items() if not each.daemon]
+    if len(idle) == len(seen):
+        show("No daemon is running; `syncer sync` updates the counts now.")
+    elif idle:
+        show(f"No daemon syncs {listed(idle)}.")
+    reasons = {name: reason for name, each in seen.items() if (reason := _reason(each.status))}
+    if total := len(reasons) + len(failed):
+        verb = "needs" if total == 1 else "need"
+        show(f"{total:,} of {counted(len(seen) + len(failed), 'site')} {verb} attention:", "bold yellow")
+        for name, reason in {**failed, **reasons}.items():
+            show(f"  {safe(name)}: {safe(reason)}")
+    show("Run `syncer status --site NAME` to see more of a site.")
+
+
+def _message(document: Mapping[str, object]) -> str:
+    """Return the first line of what is wrong, as the document of a site that failed has it."""
+    error = document["error"]
+    assert isinstance(error, dict)
+    return str(error["message"]).partition("\n")[0]
+
+
+def _reason(status: Status) -> str:
+    """Return why a site needs attention; empty if it does not."""
+    reasons = [status.syncs[0]["result"]] if status.syncs and status.syncs[0]["exit"] else []
+    if status.brake and "safety brake" not in reasons:
+        reasons.append("safety brake")
+    if status.leftovers:
+        reasons.append("the last sync was interrupted")
+    return ", ".join(reasons)

@@ -1,0 +1,54 @@
+"""`syncer trigger` of several sites: the daemon syncs all of them now, and the command follows one after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import TYPE_CHECKING
+
+from syncer.cli.show import show
+from syncer.cli.sites import ChosenSite, Result, choose_sites, conclude, in_turn, listed, show_heading
+from syncer.cli.stopping import stop_on_signals
+from syncer.cli.triggered import Triggered, show_triggered, trigger_site
+from syncer.errors import NoDaemon, SyncerError
+from syncer.trigger import NO_DAEMON
+
+if TYPE_CHECKING:
+    from syncer.cli.settings import Settings
+
+
+def trigger_sites(settings: Settings, names: Sequence[str], *, wait: bool, accept: bool) -> int:
+    """Make the daemon sync the sites with these names, or all; return the highest exit code of these syncs.
+
+    `wait`: until they have ended; a signal stops only that. Raises UsageError for a name that no site has, ConfigError
+    where no config is valid, NoDaemon where no site has one.
+    """
+    with stop_on_signals() as stopped:
+        choice = choose_sites(settings, names)
+        triggered = {site.name: _trigger(site, accept=accept) for site in choice.sites}
+        if all(isinstance(each, SyncerError) and str(each) == NO_DAEMON for each in triggered.values()):
+            raise NoDaemon(NO_DAEMON)  # once, not for each site
+        begun = [name for name, found in triggered.items() if isinstance(found, Triggered)]
+
+        def turn(site: ChosenSite) -> Result:
+            found = triggered[site.name]
+            if isinstance(found, SyncerError):
+                raise found
+            if not wait:
+                return {}, 0
+            show_heading(site.name, is_first=site.name == begun[0])
+            document = found.follow(stopped, quiet=settings.quiet)
+            return document, show_triggered(document, site.config.write.brake, site.name)
+
+        results = in_turn({site.name: partial(turn, site) for site in choice.sites}, choice.left_out, stopped)
+    if begun and not wait:
+        show(f"The daemon syncs {listed(begun)} now. Run `syncer status` to see how it went.")
+    return conclude(results, as_json=False, quiet=not wait or settings.quiet)
+
+
+def _trigger(site: ChosenSite, *, accept: bool) -> Triggered | SyncerError:
+    """Trigger the sync of a site; return why that cannot be done, if so."""
+    try:
+        return trigger_site(site.config, accept=accept)
+    except SyncerError as error:
+        return error
