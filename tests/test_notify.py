@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from syncer.config.sections import Notify
+from syncer.config.calls import Notify
 from syncer.daemon.notify import Notifier, require_apprise
 from syncer.decide.availability import PlayState
 from syncer.decide.unconfirmed import Brake

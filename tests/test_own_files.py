@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from syncer.config.sections import Notify
+from syncer.config.calls import Notify
 from syncer.daemon.notify import Notifier
 from syncer.diff_log.log import DiffLog
 from syncer.errors import StateError

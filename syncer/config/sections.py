@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Self
+from typing import Annotated, Self
 from zoneinfo import ZoneInfo
 
 from pydantic import (
@@ -22,21 +22,19 @@ from pydantic import (
 )
 
 from syncer import model
+from syncer.config.calls import Deploy, DurationOrZero, Notify
 from syncer.config.formats import (
-    DURATION_PATTERN,
     LISTEN_PATTERN,
     LONGEST_UNAUTHORIZED,
     PART_PATTERN,
     check_author,
     check_endpoint,
     check_first_line,
-    check_hook_variable,
     check_host,
     check_ledger,
     check_listen,
     check_name,
     check_path,
-    check_ping,
     check_remote,
     check_text,
     check_variable,
@@ -44,7 +42,6 @@ from syncer.config.formats import (
     is_loopback,
     parse_duration,
     parse_part,
-    parse_share,
     parse_timezone,
 )
 from syncer.config.mapping import BrokenRules
@@ -55,7 +52,6 @@ from syncer.config.page_sections import (
     PlayChecks,
     PositiveDuration,
     Section,
-    Share,
     Write,
     rules_of_collections,
 )
@@ -63,9 +59,6 @@ from syncer.decide import schedule
 from syncer.decide.cron import Cron, parse_cron
 from syncer.front_matter.keys import KEYED
 from syncer.model import Count, Detail
-
-if TYPE_CHECKING:
-    from syncer.decide.due_build import BuildRules
 
 
 def _site(value: object, info: ValidationInfo[Mapping[str, str]]) -> Path:
@@ -75,9 +68,6 @@ def _site(value: object, info: ValidationInfo[Mapping[str, str]]) -> Path:
 
 _Site = Annotated[Path, PlainValidator(_site), WithJsonSchema({"type": "string", "minLength": 1})]
 _FilePath = Annotated[str, AfterValidator(check_path), Field(min_length=1)]
-_DurationOrZero = Annotated[
-    timedelta, PlainValidator(parse_duration), WithJsonSchema({"type": "string", "pattern": DURATION_PATTERN})
-]
 _Cron = Annotated[Cron, PlainValidator(parse_cron), BeforeValidator(check_text), WithJsonSchema({"type": "string"})]
 _Timezone = Annotated[
     ZoneInfo, PlainValidator(parse_timezone), BeforeValidator(check_text), WithJsonSchema({"type": "string"})
@@ -85,7 +75,6 @@ _Timezone = Annotated[
 _Endpoint = Annotated[
     str, AfterValidator(check_endpoint), WithJsonSchema({"type": "string", "pattern": "^https?://[^/@?#]+[^@?#]*$"})
 ]
-_Ping = Annotated[str, AfterValidator(check_ping), WithJsonSchema({"type": "string", "pattern": "^https?://[^/@?#]+"})]
 _Ledger = Annotated[
     str, AfterValidator(check_ledger), WithJsonSchema({"type": "string", "minLength": 1, "pattern": "^(?!.*://)"})
 ]
@@ -170,7 +159,7 @@ class Schedule(Section):
         default=None, description="Instead of `every`: five fields as in crontab, such as `17 */6 * * *`."
     )
     timezone: _Timezone = Field(default=ZoneInfo("UTC"), description="The timezone of `cron`, such as `Europe/Berlin`.")
-    jitter: _DurationOrZero = Field(
+    jitter: DurationOrZero = Field(
         default=parse_duration("5m"), description="The maximum random delay of a sync; `0s` for none."
     )
     refresh_within: PositiveDuration = Field(
@@ -192,33 +181,6 @@ class Schedule(Section):
     def as_model(self) -> schedule.Schedule:
         """Return the schedule as the lower layers use it."""
         return schedule.Schedule(self.every, self.cron, self.timezone, self.jitter)
-
-
-class Deploy(Section):
-    """`deploy`: when the build hook of your host is called."""
-
-    hook_env: Annotated[str, AfterValidator(check_hook_variable)] | None = Field(
-        default=None,
-        description="The environment variable that holds the address of the build hook, never the address; null: none.",
-    )
-    when: Share = Field(
-        default=parse_share("5%"), description="Call it when at least this share of the pages has changed."
-    )
-    at_least_every: PositiveDuration = Field(
-        default=parse_duration("24h"), description="Call it after this time even if only one page has changed."
-    )
-    at_most_per_day: int = Field(
-        default=4, ge=1, le=1000, description="The maximum number of calls in any 24 hours, failed ones included."
-    )
-    quiet: _DurationOrZero = Field(
-        default=parse_duration("10m"), description="A call waits until no page has changed for this time."
-    )
-
-    def as_model(self) -> BuildRules:
-        """Return the rules as the lower layers use them."""
-        from syncer.decide.due_build import BuildRules
-
-        return BuildRules(self.when, self.at_least_every, self.at_most_per_day, self.quiet)
 
 
 class History(Section):
@@ -304,18 +266,6 @@ class StatusPage(Section):
     def listen_host(self) -> str:
         """The host of `listen`, without brackets."""
         return self.listen.rpartition(":")[0].strip("[]")
-
-
-class Notify(Section):
-    """`notify`: where the daemon sends notifications."""
-
-    urls: tuple[Annotated[str, Field(min_length=1)], ...] = Field(
-        default=(),
-        description="Apprise URLs to notify when something needs attention; `file:///PATH` names a file of them.",
-    )
-    ping: _Ping | None = Field(
-        default=None, description="A heartbeat URL that is requested at the start, success and failure of each sync."
-    )
 
 
 class Config(Section):

@@ -22,7 +22,7 @@ from syncer.status.report import SyncReport, brake_sentence_of
 from syncer.wording import counted, utc
 
 if TYPE_CHECKING:
-    from syncer.config.sections import Notify
+    from syncer.config.calls import Notify
 
 NOTIFIED_FILE = "told.json"
 """The file beside the state that remembers, across restarts, what was notified and when."""
