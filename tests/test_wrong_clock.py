@@ -21,6 +21,7 @@ from syncer.state.database import Database, open_to_read
 from syncer.state.syncs import last_syncs, last_whole_sync
 from syncer.state.videos import history, last_read, missing_videos
 from syncer.status_page.chart import LEFT, RIGHT, WIDTH
+from syncer.status_page.frame import Frame
 from syncer.status_page.reading import VideoDetails
 from syncer.status_page.video_pages import video_page
 from syncer.sync.forget import Selection, forget
@@ -180,7 +181,7 @@ def test_readings_are_listed_in_the_order_in_which_they_were_made(
     with opened(site) as database:
         seen = VideoDetails(video, history(database, video), (), None, unconfirmed=False, play=None)
     assert [reading.at for reading in seen.readings] == times
-    shown = bytes(video_page(seen).body).decode()
+    shown = bytes(video_page(Frame(), seen).body).decode()
     assert shown.index(f"{times[-1]:%Y-%m-%d %H:%M:%S}</t", shown.index("<tbody")) == min(
         shown.index(f"{at:%Y-%m-%d %H:%M:%S}</t", shown.index("<tbody")) for at in times
     )

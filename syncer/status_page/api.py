@@ -17,6 +17,7 @@ from syncer.status_page.metrics import CONTENT_TYPE, Counters, exposition
 from syncer.status_page.reading import gauges, is_ready, one_sync, overview, readings_of, videos
 from syncer.status_page.requests import (
     found_or_404,
+    frame_of,
     page_of,
     renamed_state,
     search_of,
@@ -60,7 +61,7 @@ async def trigger(request: Request) -> Response:
     """Respond to `POST /api/v1/triggers`."""
     control = sources_of(request).control
     ticket = control.trigger(_accepts(await request.body()))
-    headers = {"Location": f"/api/v1/triggers/{ticket.number}"}
+    headers = {"Location": frame_of(request).address(f"/api/v1/triggers/{ticket.number}")}
     return JSONResponse(ticket_json(ticket, control), 202, headers)
 
 

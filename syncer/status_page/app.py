@@ -18,8 +18,8 @@ from syncer.model import VideoId
 from syncer.state.search import SearchState
 from syncer.status.report import StoredReport
 from syncer.status_page import api
+from syncer.status_page.frame import page
 from syncer.status_page.guard import Entry, Guard
-from syncer.status_page.layout import page
 from syncer.status_page.markup import tag
 from syncer.status_page.metrics import Counters
 from syncer.status_page.overview import overview_page
@@ -36,7 +36,9 @@ from syncer.status_page.reading import (
 )
 from syncer.status_page.requests import (
     found_or_404,
+    frame_of,
     page_of,
+    path_of,
     renamed_state,
     search_of,
     sources_of,
@@ -82,7 +84,7 @@ def first(request: Request) -> Response:
     """Respond to `GET /`."""
     sources = sources_of(request)
     seen = overview(sources)
-    return overview_page(seen, names_on(sources, seen))
+    return overview_page(frame_of(request), seen, names_on(sources, seen))
 
 
 def search(request: Request) -> Response:
@@ -95,13 +97,17 @@ def search(request: Request) -> Response:
     total, found = videos(sources, wanted, state, limit=VIDEOS_PER_PAGE, offset=offset)
     names = page_names(sources, [video.video_id for video in found])
     pending = pending_videos(sources) if state in {SearchState.NOT_PLAYING, SearchState.CONFIRMED_MISSING} else 0
-    return videos_page(total, found, names, wanted, state, offset=offset, pending=pending)
+    return videos_page(
+        frame_of(request), total, found, names, search=wanted, state=state, offset=offset, pending=pending
+    )
 
 
 def video(request: Request) -> Response:
     """Respond to `GET /videos/{video}`."""
     found = one_video(sources_of(request), video_of(request))
-    return video_page(found_or_404(found, "No page names this video, and syncer has no readings of it."))
+    return video_page(
+        frame_of(request), found_or_404(found, "No page names this video, and syncer has no readings of it.")
+    )
 
 
 def sync(request: Request) -> Response:
@@ -112,19 +118,19 @@ def sync(request: Request) -> Response:
     report, changes = found_or_404(found, "There is no report of this sync.")
     missing = [VideoId(video) for video in report["missing"][:MISSING_SHOWN]]
     names = page_names(sources, missing, (str(line["path"]) for line in changes))
-    return sync_page(report, changes, names, offset=offset)
+    return sync_page(frame_of(request), report, changes, names, offset=offset)
 
 
 def wrong(request: Request) -> Response:
     """Respond to `GET /problems`."""
-    return problems_page(*problems(sources_of(request)))
+    return problems_page(frame_of(request), *problems(sources_of(request)))
 
 
 async def trigger(request: Request) -> Response:
     """Respond to `POST /triggers`."""
     accept = parse_qs((await request.body()).decode(errors="replace")).get("accept") == ["true"]
     ticket = sources_of(request).control.trigger(accept)
-    return RedirectResponse(f"/triggers/{ticket.number}", 303)
+    return RedirectResponse(frame_of(request).address(f"/triggers/{ticket.number}"), 303)
 
 
 async def triggered(request: Request) -> Response:
@@ -133,8 +139,8 @@ async def triggered(request: Request) -> Response:
     ticket = ticket_of(request, control)
     if ticket.report and not ticket.error:
         report: StoredReport = json.loads(ticket.report)
-        return RedirectResponse(f"/syncs/{report['sync']}", 303)
-    return ticket_page(ticket, control.state())
+        return RedirectResponse(frame_of(request).address(f"/syncs/{report['sync']}"), 303)
+    return ticket_page(frame_of(request), ticket, control.state())
 
 
 ROUTES = [
@@ -159,7 +165,7 @@ def _file(name: str, media_type: str) -> Route:
     return Route(f"/{name}", file)
 
 
-def explain(request: Request, error: Exception) -> Response:
+async def explain(request: Request, error: Exception) -> Response:
     """Return the response to a request that ended in an error: JSON for programs, otherwise a page."""
     match error:
         case HTTPException():
@@ -172,13 +178,15 @@ def explain(request: Request, error: Exception) -> Response:
                 "bug",
                 f"This is a bug ({type(error).__name__}). The log of the daemon has the traceback.",
             )
-    if request.url.path.startswith(FOR_PROGRAMS):
+    if path_of(request).startswith(FOR_PROGRAMS):
         return JSONResponse({"error": {"kind": kind, "message": message}}, status)
+    frame = frame_of(request)
     heading = HEADINGS.get(status, f"Error {status}")
     return page(
+        frame,
         heading,
         tag("h1", heading),
         tag("p", message, class_="verdict wrong"),
-        tag("p", tag("a", "Go to the overview", href="/")),
+        tag("p", tag("a", "Go to the overview", href=frame.address("/"))),
         status=status,
     )

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from syncer.errors import ExitCode
 from syncer.model import Count, Reading
 from syncer.status.report import COMPLETE, Outline
+from syncer.status_page.frame import Frame
 from syncer.status_page.markup import Markup, tag, together
 from syncer.wording import counted, counts_and_dates, utc
 
@@ -92,7 +93,7 @@ def count_chart(count: Count, readings: Sequence[Reading], meanings: Sequence[da
     )
 
 
-def sync_bars(syncs: Sequence[Outline]) -> Markup:
+def sync_bars(frame: Frame, syncs: Sequence[Outline]) -> Markup:
     """Return the bars of syncs, oldest first, and what they mean: above a line the time taken, below it the changes.
 
     Where no sync took longer than a second, which is all that reports can tell apart, the changes are the only bars.
@@ -108,7 +109,15 @@ def sync_bars(syncs: Sequence[Outline]) -> Markup:
         for sync in syncs
     ]
     bars = [
-        _bar(sync, number * slot, line, up, down, slot=slot, kind=f"{'took' if timed else 'changed'} {kind}".strip())
+        _bar(
+            sync,
+            number * slot,
+            line,
+            (up, down),
+            slot=slot,
+            kind=f"{'took' if timed else 'changed'} {kind}".strip(),
+            href=frame.address(f"/syncs/{sync['sync']}"),
+        )
         for number, (sync, kind, up, down) in enumerate(zip(syncs, kinds, upward, downward, strict=True))
     ]
     meanings = (
@@ -143,9 +152,10 @@ def _lengths(values: Sequence[float], longest: int) -> list[int]:
     return [round(longest * sqrt(value / most)) for value in values]
 
 
-def _bar(sync: Outline, x: float, line: int, up: int, down: int, *, slot: float, kind: str) -> Markup:
+def _bar(sync: Outline, x: float, line: int, lengths: tuple[int, int], *, slot: float, kind: str, href: str) -> Markup:
     """Return the bars of one sync, in its slot from `x` on; `kind` are the classes of the one above the line."""
-    left, width, up = round(x + (1 - BAR_SHARE) / 2 * slot, 1), round(BAR_SHARE * slot, 1), max(4, up)
+    left, width = round(x + (1 - BAR_SHARE) / 2 * slot, 1), round(BAR_SHARE * slot, 1)
+    up, down = max(4, lengths[0]), lengths[1]
     description = (
         f"{utc(datetime.fromisoformat(sync['finished']))}: {sync['result']}, "
         f"{counts_and_dates(sync['changed_counts'], sync['changed_dates'])} changed, {_seconds(sync):.0f} s"
@@ -158,7 +168,7 @@ def _bar(sync: Outline, x: float, line: int, up: int, down: int, *, slot: float,
         tag("rect", x=left, y=line - up, width=width, height=up, rx=2, class_=kind),
         tag("rect", x=left, y=line, width=width, height=down, rx=2, class_="changed") if down else None,
         mark if sync["result"] != COMPLETE else None,
-        href=f"/syncs/{sync['sync']}",
+        href=href,
         aria_label=description,
     )
 

@@ -1,4 +1,4 @@
-"""The frame of every page (head, navigation, footer) and the parts that several pages share."""
+"""The parts that several pages share: sections, tables, facts, times, links."""
 
 from __future__ import annotations
 
@@ -7,66 +7,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from urllib.parse import quote, urlencode
 
-from starlette.responses import HTMLResponse
-
-from syncer import __version__
 from syncer.diff_log.lines import Line, timestamp
+from syncer.status_page.frame import Frame
 from syncer.status_page.markup import Child, Markup, tag, together
 from syncer.wording import counted, utc
-
-SECTIONS = (("/", "Overview"), ("/videos", "Videos"), ("/problems", "Problems"))
-
-FOOTER_LINKS = (
-    ("https://www.youtube.com/t/terms", "YouTube's Terms of Service"),
-    ("http://www.google.com/policies/privacy", "Google's Privacy Policy"),
-)
-"""Links that YouTube requires (`docs/terms.md`)."""
 
 NUMBER = "number"
 """The class of a column of numbers."""
 
 PAGES_PER_VIDEO = 10
 """Pages that a row of a table names; the page of the video names all."""
-
-
-def page(title: str, *content: Child, here: str = "", refresh: int | None = None, status: int = 200) -> HTMLResponse:
-    """Return a page. `here` is the address of its section; with `refresh` it reloads after so many seconds."""
-    head = tag(
-        "head",
-        tag("meta", charset="utf-8"),
-        tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        tag("meta", name="color-scheme", content="light dark"),
-        tag("meta", http_equiv="refresh", content=refresh) if refresh else None,
-        tag("title", f"{title} - syncer"),
-        tag("link", rel="stylesheet", href="/style.css"),
-        tag("link", rel="icon", href="/icon.svg", type="image/svg+xml"),
-    )
-    sections = [
-        tag("li", tag("a", name, href=href, aria_current="page" if href == here else None)) for href, name in SECTIONS
-    ]
-    body = tag(
-        "body",
-        tag("a", "Skip to the content", class_="skip", href="#content"),
-        tag(
-            "header",
-            tag("p", tag("a", "syncer", href="/"), class_="name"),
-            tag("nav", tag("ul", sections), aria_label="Sections"),
-        ),
-        tag("main", *content, id="content"),
-        tag(
-            "footer",
-            tag(
-                "p",
-                "Source of all counts: ",
-                tag("a", "YouTube", href="https://www.youtube.com/", rel="noreferrer"),
-                ", through the YouTube Data API. syncer is not affiliated with YouTube.",
-                [(" · ", tag("a", name, href=href, rel="noreferrer")) for href, name in FOOTER_LINKS],
-            ),
-            tag("p", f"syncer {__version__}"),
-        ),
-    )
-    html = together(Markup("<!doctype html>\n"), tag("html", head, body, lang="en"))
-    return HTMLResponse(html, status)
 
 
 def section(heading: str, *content: Child, id_: str) -> Markup:
@@ -118,29 +68,29 @@ def table(
     return tag("div", whole, class_=class_, tabindex=0, role="region", aria_label=caption)
 
 
-def changes_table(caption: str, lines: Iterable[Line], titles: Mapping[str, str]) -> Markup:
+def changes_table(frame: Frame, caption: str, lines: Iterable[Line], titles: Mapping[str, str]) -> Markup:
     """Return lines of the diff log as a table; `titles` are those of pages, by path."""
     heads = ("video", "field", "old", "new", "at (UTC)", "page")
     rows = [
         (
-            video_link(str(line["video_id"])),
+            video_link(frame, str(line["video_id"])),
             tag("span", str(line["field"]), class_="field"),
             _digits(line["old"]),
             _digits(line["new"]),
             moment(datetime.fromisoformat(str(line["at"])), zone=False),
-            page_list(str(line["video_id"]), [str(line["path"])], titles),
+            page_list(frame, str(line["video_id"]), [str(line["path"])], titles),
         )
         for line in lines
     ]
     return table(caption, heads, rows, numbers=(2, 3))
 
 
-def page_list(video: str, paths: Sequence[str], titles: Mapping[str, str]) -> Markup:
+def page_list(frame: Frame, video: str, paths: Sequence[str], titles: Mapping[str, str]) -> Markup:
     """Return the pages of a video, each with its path, and its title where that is known: a link to the video."""
     pages = [
         tag(
             "li",
-            (tag("span", video_link(video, titles[path]), class_="title"), " ") if path in titles else None,
+            (tag("span", video_link(frame, video, titles[path]), class_="title"), " ") if path in titles else None,
             tag("span", path, class_="path"),
         )
         for path in paths[:PAGES_PER_VIDEO]
@@ -167,24 +117,24 @@ def moment(at: datetime, *, zone: bool = True) -> Markup:
     return tag("time", utc(at) if zone else utc(at).removesuffix(" UTC"), datetime=timestamp(at.astimezone(UTC)))
 
 
-def video_link(video_id: str, text: str | None = None) -> Markup:
+def video_link(frame: Frame, video_id: str, text: str | None = None) -> Markup:
     """Return a link to a video's page here."""
-    return tag("a", text or video_id, href=f"/videos/{quote(video_id)}", class_=None if text else "id")
+    return tag("a", text or video_id, href=frame.address(f"/videos/{quote(video_id)}"), class_=None if text else "id")
 
 
-def sync_link(sync: str, text: Markup | None = None) -> Markup:
+def sync_link(frame: Frame, sync: str, text: Markup | None = None) -> Markup:
     """Return a link to a sync's page."""
-    return tag("a", text or sync, href=f"/syncs/{quote(sync)}", class_=None if text else "id")
+    return tag("a", text or sync, href=frame.address(f"/syncs/{quote(sync)}"), class_=None if text else "id")
 
 
-def sync_button(*, accept: bool = False) -> Markup:
+def sync_button(frame: Frame, *, accept: bool = False) -> Markup:
     """Return the form that triggers a sync."""
     return tag(
         "form",
         tag("input", type="hidden", name="accept", value="true") if accept else None,
         tag("button", "Accept held values and sync" if accept else "Sync now"),
         method="post",
-        action="/triggers",
+        action=frame.address("/triggers"),
     )
 
 

@@ -16,11 +16,11 @@ from syncer.status.demand import demand_outline
 from syncer.status.held_back import held_back_outline
 from syncer.status.status import Status
 from syncer.status_page.chart import sync_bars
+from syncer.status_page.frame import Frame, page
 from syncer.status_page.layout import (
     changes_table,
     facts,
     moment,
-    page,
     page_list,
     prose,
     section,
@@ -44,30 +44,33 @@ SYNCS_LISTED = 6
 STAGES: dict[Stage, str] = {"scan": "Reading pages", "ask": "Requesting counts from YouTube", "write": "Writing pages"}
 
 
-def overview_page(seen: Overview, names: PageNames) -> HTMLResponse:
+def overview_page(frame: Frame, seen: Overview, names: PageNames) -> HTMLResponse:
     """Return the first page; `names` are those of the pages of its videos and changes."""
     headline = verdict(seen)
-    accept = sync_button(accept=True) if seen.status.brake else None
+    accept = sync_button(frame, accept=True) if seen.status.brake else None
     needs = [
         tag(
             "li",
             prose(need.sentence),
-            (" ", tag("a", need.link, href=need.href)) if need.link else None,
+            (" ", tag("a", need.link, href=frame.address(need.href))) if need.link else None,
             problem_items(need.problems) if need.problems else None,
         )
         for need in needs_of(seen)
     ]
-    changes = changes_table("Newest first", seen.changes, names.titles) if seen.changes else tag("p", "None yet.")
+    changes = (
+        changes_table(frame, "Newest first", seen.changes, names.titles) if seen.changes else tag("p", "None yet.")
+    )
     return page(
+        frame,
         "Overview",
         tag("h1", "Overview ", tag("span", seen.status.site, class_="path")),
         tag("p", tag("strong", prose(headline.sentence)), class_=f"verdict {headline.state}", role="status"),
         section("Needs attention", tag("ul", needs), accept, id_="needs") if needs else None,
-        _now(seen),
-        _syncs(seen.status),
+        _now(frame, seen),
+        _syncs(frame, seen.status),
         section("Last changes", changes, id_="changes"),
-        _videos(seen.status, names),
-        _stopped(seen.status, names),
+        _videos(frame, seen.status, names),
+        _stopped(frame, seen.status, names),
         here="/",
         refresh=REFRESH_SECONDS if seen.daemon.running else None,
     )
@@ -82,7 +85,7 @@ def progress_of(daemon: DaemonState) -> str:
     return f"{STAGES[progress.stage]}: {done}."
 
 
-def _now(seen: Overview) -> Markup:
+def _now(frame: Frame, seen: Overview) -> Markup:
     status, running = seen.status, seen.daemon.running
     quota = [
         (
@@ -106,28 +109,28 @@ def _now(seen: Overview) -> Markup:
             *([("Build hook", f"{build_sentence(status.build)}.")] if status.build else []),
         ),
         facts(*quota),
-        sync_button(),
+        sync_button(frame),
         id_="now",
     )
 
 
-def _syncs(status: Status) -> Markup:
+def _syncs(frame: Frame, status: Status) -> Markup:
     if not status.syncs:
         return section("Last syncs", tag("p", "None yet."), id_="syncs")
     rows = [
         (
-            sync_link(sync["sync"], moment(datetime.fromisoformat(sync["finished"]), zone=False)),
+            sync_link(frame, sync["sync"], moment(datetime.fromisoformat(sync["finished"]), zone=False)),
             f"{sync['changed_counts']:,}",
             sync["result"],
         )
         for sync in status.syncs[:SYNCS_LISTED]
     ]
     listed = table("Newest first", ("ended (UTC)", "counts changed", "result"), rows, numbers=(1,))
-    drawn = tag("div", sync_bars(status.syncs[::-1]), class_="drawing")
+    drawn = tag("div", sync_bars(frame, status.syncs[::-1]), class_="drawing")
     return section("Last syncs", tag("div", drawn, listed, class_="halves"), id_="syncs")
 
 
-def _videos(status: Status, names: PageNames) -> Markup:
+def _videos(frame: Frame, status: Status, names: PageNames) -> Markup:
     confirmed = {video for video, state, _ in status.not_playing if state is PlayState.MISSING}
     found: list[tuple[VideoId, str, Child]] = [
         (
@@ -150,7 +153,7 @@ def _videos(status: Status, names: PageNames) -> Markup:
         held = f" confirmed: the safety brake holds {counted(status.braked, 'reading')}" if status.brake else ""
         return section(heading, tag("p", f"None{held}."), id_="videos")
     rows = [
-        (video_link(video), state, details, page_list(video, names.pages.get(video, ()), names.titles))
+        (video_link(frame, video), state, details, page_list(frame, video, names.pages.get(video, ()), names.titles))
         for video, state, details in found
     ]
     states = (
@@ -159,7 +162,10 @@ def _videos(status: Status, names: PageNames) -> Markup:
         (SearchState.HIDDEN, status.hidden),
     )
     links = [
-        tag("li", tag("a", f"All {len(videos):,} that are {state.value}", href=f"/videos?state={state.value}"))
+        tag(
+            "li",
+            tag("a", f"All {len(videos):,} that are {state.value}", href=frame.address(f"/videos?state={state.value}")),
+        )
         for state, videos in states
         if len(videos) > VIDEOS_SHOWN
     ]
@@ -171,13 +177,20 @@ def _videos(status: Status, names: PageNames) -> Markup:
     )
 
 
-def _stopped(status: Status, names: PageNames) -> Markup | None:
+def _stopped(frame: Frame, status: Status, names: PageNames) -> Markup | None:
     rows = [
-        (video_link(video), state.value, moment(since, zone=False), page_list(video, names.pages[video], names.titles))
+        (
+            video_link(frame, video),
+            state.value,
+            moment(since, zone=False),
+            page_list(frame, video, names.pages[video], names.titles),
+        )
         for video, state, since in status.not_playing[:VIDEOS_SHOWN]
     ]
     total = len(status.not_playing)
-    link = tag("a", f"All {total:,} that do not play", href=f"/videos?state={SearchState.NOT_PLAYING.value}")
+    link = tag(
+        "a", f"All {total:,} that do not play", href=frame.address(f"/videos?state={SearchState.NOT_PLAYING.value}")
+    )
     return (
         section(
             "Videos that do not play",

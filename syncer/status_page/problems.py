@@ -8,7 +8,8 @@ from itertools import groupby
 from starlette.responses import HTMLResponse
 
 from syncer.model import Problem, ProblemKind
-from syncer.status_page.layout import page, prose, sync_link
+from syncer.status_page.frame import Frame, page
+from syncer.status_page.layout import prose, sync_link
 from syncer.status_page.markup import Markup, tag, together
 from syncer.wording import counted
 
@@ -77,12 +78,13 @@ PROBLEMS_SHOWN = 200
 """The most problems of one kind that are listed."""
 
 
-def problems_page(sync: str | None, problems: Sequence[Problem]) -> HTMLResponse:
+def problems_page(frame: Frame, sync: str | None, problems: Sequence[Problem]) -> HTMLResponse:
     """Return the problems of the last sync."""
     return page(
+        frame,
         "Problems",
         tag("h1", "Problems"),
-        tag("p", f"{counted(len(problems), 'problem')} in the last sync, ", sync_link(sync), ".")
+        tag("p", f"{counted(len(problems), 'problem')} in the last sync, ", sync_link(frame, sync), ".")
         if sync
         else tag("p", "No sync yet."),
         problems_list(problems, level="h2"),

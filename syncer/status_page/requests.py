@@ -14,6 +14,7 @@ from syncer.control import Control, Ticket
 from syncer.front_matter.address import ID
 from syncer.model import VideoId
 from syncer.state.search import SearchState
+from syncer.status_page.frame import Frame
 from syncer.status_page.reading import Sources
 from syncer.status_page.sites import Sites
 
@@ -34,10 +35,40 @@ RENAMED_STATES = {"doubtful": SearchState.UNCONFIRMED}
 T = TypeVar("T")
 
 
-def sources_of(request: Request) -> Sources:
-    """Return the sources of the data of the only site."""
+def sites_of(request: Request) -> Sites:
+    """Return the sites of the app."""
     sites: Sites = request.app.state.sites
-    return next(iter(sites.current().values()))
+    return sites
+
+
+def site_of(request: Request) -> tuple[str, Sources]:
+    """Return the site that a request is about, and the sources of its data. Raises HTTPException."""
+    sites = sites_of(request)
+    current = sites.current()
+    if not sites.several:
+        return next(iter(current.items()))
+    name = str(request.path_params["site"])
+    return name, found_or_404(current.get(name), f"There is no site of the name {name}.")
+
+
+def sources_of(request: Request) -> Sources:
+    """Return the sources of the data of the site that a request is about. Raises HTTPException."""
+    return site_of(request)[1]
+
+
+def frame_of(request: Request) -> Frame:
+    """Return the frame of the page that is the response to a request."""
+    sites = sites_of(request)
+    if not sites.several:
+        return Frame()
+    names, name = list(sites.current()), request.path_params.get("site")
+    return Frame(names, name if name in names else None)
+
+
+def path_of(request: Request) -> str:
+    """Return the path of a request's address without what the addresses of its site begin with."""
+    path, name = str(request.scope["path"]), request.path_params.get("site")
+    return path if name is None else path.removeprefix(f"/sites/{name}")
 
 
 def found_or_404(found: T | None, otherwise: str) -> T:
@@ -89,7 +120,8 @@ def renamed_state(request: Request) -> RedirectResponse | None:
     state = RENAMED_STATES.get(request.query_params.get("state", ""))
     if state is None:
         return None
-    return RedirectResponse(f"{request.url.path}?{urlencode({**request.query_params, 'state': state})}", 308)
+    query = urlencode({**request.query_params, "state": state})
+    return RedirectResponse(f"{frame_of(request).address(path_of(request))}?{query}", 308)
 
 
 def page_of(request: Request) -> tuple[int, int]:

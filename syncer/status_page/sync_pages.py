@@ -12,12 +12,12 @@ from syncer.decide.unconfirmed import Brake
 from syncer.diff_log.lines import Line
 from syncer.model import VideoId
 from syncer.status.report import StoredReport, brake_outline, problems_of, result_of
+from syncer.status_page.frame import Frame, page
 from syncer.status_page.layout import (
     changes_table,
     facts,
     moment,
     neighbours,
-    page,
     page_list,
     section,
     sync_button,
@@ -40,7 +40,9 @@ MISSING_SHOWN = 200
 """How many missing videos a page lists."""
 
 
-def sync_page(report: StoredReport, changes: Sequence[Line], names: PageNames, *, offset: int) -> HTMLResponse:
+def sync_page(
+    frame: Frame, report: StoredReport, changes: Sequence[Line], names: PageNames, *, offset: int
+) -> HTMLResponse:
     """Return the page of a finished sync; `changes` are a part of its changes, from `offset` on."""
     started, finished = (datetime.fromisoformat(report[name]) for name in ("started", "finished"))
     made = report["changed_counts"]
@@ -53,6 +55,7 @@ def sync_page(report: StoredReport, changes: Sequence[Line], names: PageNames, *
     left_alone = report.get("left", 0)
     problems = problems_of(report)
     return page(
+        frame,
         f"Sync {report['sync']}",
         tag("h1", "Sync ", tag("span", report["sync"], class_="id")),
         section(
@@ -69,21 +72,21 @@ def sync_page(report: StoredReport, changes: Sequence[Line], names: PageNames, *
                 ("Quota units used", ", ".join(f"{bucket} {units:,}" for bucket, units in report["units"].items())),
                 ("Retries", f"{report.get('retries', 0):,}"),
                 ("Commit", report["commit"][:12] if report["commit"] else "none"),
-                ("Report", tag("a", "JSON", href=f"/api/v1/syncs/{report['sync']}")),
+                ("Report", tag("a", "JSON", href=frame.address(f"/api/v1/syncs/{report['sync']}"))),
             ),
             id_="summary",
         ),
         tag("p", brake_outline(brake, (made, dates)), class_="verdict attention") if brake else None,
         section("Problems", problems_list(problems, level="h3") if problems else tag("p", "None."), id_="problems"),
-        _missing(report, names),
+        _missing(frame, report, names),
         section(
             "Changes",
-            changes_table("In the order in which they were written", changes, names.titles)
+            changes_table(frame, "In the order in which they were written", changes, names.titles)
             if changes
             else tag("p", "None."),
             neighbours(
                 "More changes",
-                f"/syncs/{report['sync']}",
+                frame.address(f"/syncs/{report['sync']}"),
                 {},
                 limit=CHANGES_PER_PAGE,
                 offset=offset,
@@ -94,25 +97,31 @@ def sync_page(report: StoredReport, changes: Sequence[Line], names: PageNames, *
     )
 
 
-def ticket_page(ticket: Ticket, daemon: DaemonState) -> HTMLResponse:
+def ticket_page(frame: Frame, ticket: Ticket, daemon: DaemonState) -> HTMLResponse:
     """Return the page of a triggered sync, which refreshes itself until the sync ends."""
     if ticket.state == "done":
         sentence = ticket.error or "The sync has ended."
         return page(
+            frame,
             "Sync failed",
             tag("h1", "The sync could not run"),
             tag("p", sentence, class_="verdict wrong", role="status"),
-            sync_button(),
+            sync_button(frame),
         )
     waits = ticket.state == "waiting"
     sentence = (
         "Another sync is running. This one starts when it ends." if waits and daemon.running else progress_of(daemon)
     )
     return page(
+        frame,
         "Syncing",
         tag("h1", "Syncing"),
         tag("p", sentence, class_="verdict attention", role="status"),
-        tag("p", "This page refreshes by itself. ", tag("a", "Refresh now", href=f"/triggers/{ticket.number}")),
+        tag(
+            "p",
+            "This page refreshes by itself. ",
+            tag("a", "Refresh now", href=frame.address(f"/triggers/{ticket.number}")),
+        ),
         refresh=REFRESH_SECONDS,
     )
 
@@ -127,12 +136,12 @@ def _skipped(report: StoredReport) -> str:
     return ", ".join(f"{counted(number, noun)} {why}" for number, noun, why in parts if number) or "none"
 
 
-def _missing(report: StoredReport, names: PageNames) -> Markup | None:
+def _missing(frame: Frame, report: StoredReport, names: PageNames) -> Markup | None:
     videos = [VideoId(video) for video in report["missing"]]
     if not videos:
         return None
     rows = [
-        (video_link(video), page_list(video, names.pages.get(video, ()), names.titles))
+        (video_link(frame, video), page_list(frame, video, names.pages.get(video, ()), names.titles))
         for video in videos[:MISSING_SHOWN]
     ]
     left = len(videos) - MISSING_SHOWN

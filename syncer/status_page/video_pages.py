@@ -12,7 +12,8 @@ from syncer.state.search import KnownVideo, SearchState
 from syncer.status.documents import meaning_changes
 from syncer.status.play_report import UNKNOWN, pending_sentence, play_details
 from syncer.status_page.chart import COUNT_NAMES, count_chart
-from syncer.status_page.layout import moment, neighbours, page, page_list, section, table, video_link
+from syncer.status_page.frame import Frame, page
+from syncer.status_page.layout import moment, neighbours, page_list, section, table, video_link
 from syncer.status_page.markup import Markup, tag, together
 from syncer.status_page.reading import PageNames, VideoDetails
 from syncer.wording import counted
@@ -34,19 +35,20 @@ READING_ROWS = 200
 
 
 def videos_page(
+    frame: Frame,
     total: int,
     found: Sequence[KnownVideo],
     names: PageNames,
+    *,
     search: str,
     state: SearchState | None,
-    *,
     offset: int,
     pending: int = 0,
 ) -> HTMLResponse:
     """Return the results of a search for videos; `pending`: how many more YouTube did not return."""
     rows = [
         (
-            video_link(video.video_id),
+            video_link(frame, video.video_id),
             *(_number(video.reading, count) for count in Count),
             together("not returned since ", moment(video.missing_since, zone=False))
             if video.missing_since
@@ -61,16 +63,17 @@ def videos_page(
                 else UNKNOWN,
                 f" ({details})" if (details := play_details(video.said)) else None,
             ),
-            page_list(video.video_id, names.pages.get(video.video_id, ()), names.titles),
+            page_list(frame, video.video_id, names.pages.get(video.video_id, ()), names.titles),
         )
         for video in found
     ]
     heads = ("video", *COUNT_NAMES.values(), "as of (UTC)", "state", "pages")
     query = {"search": search, "state": state or ""}
     return page(
+        frame,
         "Videos",
         tag("h1", "Videos"),
-        _search(search, state),
+        _search(frame, search, state),
         tag("p", f"{counted(total, 'video')} found."),
         tag("p", "The first sync finds the videos on your pages.") if not (total or search or state) else None,
         table("In the order of their IDs", heads, rows, numbers=(1, 2, 3)) if rows else None,
@@ -78,17 +81,17 @@ def videos_page(
             "p",
             pending_sentence(pending),
             ": ",
-            tag("a", "show them", href=f"/videos?state={SearchState.MISSING}"),
+            tag("a", "show them", href=frame.address(f"/videos?state={SearchState.MISSING}")),
             ".",
         )
         if pending
         else None,
-        neighbours("More videos", "/videos", query, limit=VIDEOS_PER_PAGE, offset=offset, total=total),
+        neighbours("More videos", frame.address("/videos"), query, limit=VIDEOS_PER_PAGE, offset=offset, total=total),
         here="/videos",
     )
 
 
-def video_page(seen: VideoDetails) -> HTMLResponse:
+def video_page(frame: Frame, seen: VideoDetails) -> HTMLResponse:
     """Return the page of one video."""
     title = next((title for _, title in seen.pages if title), seen.video_id)
     meanings = meaning_changes(seen.readings) if seen.readings else []
@@ -102,6 +105,7 @@ def video_page(seen: VideoDetails) -> HTMLResponse:
         section("Pages", tag("ul", pages, class_="pages") if pages else tag("p", "None."), id_="pages"),
     )
     return page(
+        frame,
         title,
         tag("h1", title),
         tag(
@@ -143,7 +147,7 @@ def video_page(seen: VideoDetails) -> HTMLResponse:
     )
 
 
-def _search(search: str, state: SearchState | None) -> Markup:
+def _search(frame: Frame, search: str, state: SearchState | None) -> Markup:
     states = (("", "all"), *((each.value, STATE_NAMES.get(each, each.value)) for each in SearchState))
     chosen = state.value if state else ""
     return tag(
@@ -159,7 +163,7 @@ def _search(search: str, state: SearchState | None) -> Markup:
         ),
         tag("button", "Search"),
         method="get",
-        action="/videos",
+        action=frame.address("/videos"),
         role="search",
         class_="search",
     )
