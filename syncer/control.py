@@ -56,6 +56,8 @@ class DaemonState:
     """None: there is none, or its report was deleted or cannot be read."""
     stalled: bool = False
     """Whether the running sync has shown no sign of life for minutes."""
+    last_whole: datetime | None = None
+    """When the last good sync of the whole site began, whichever process made it; None: there is none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,16 +6,18 @@ import json
 import os
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from http.client import HTTPConnection, HTTPResponse
 from pathlib import Path
 from typing import Any
 
 from syncer.cli.serving import serving
 from syncer.config.parse import parse_config
+from syncer.config.sections import Config, StatusPage
 from syncer.control import DaemonState, SyncProgress, Ticket
 from syncer.errors import SyncerError
 from syncer.state.directory import prepare_directory
@@ -146,8 +148,7 @@ def _ask(connection: HTTPConnection, method: str, path: str, body: bytes, header
 @contextmanager
 def served(site: Site) -> Iterator[Served]:
     """Serves the page of a site on a free port."""
-    counters = Counters()
-    port = free_port()
+    counters, port = Counters(), free_port()
     text = site.config.read_text(encoding="utf-8").replace("127.0.0.1:0", f"127.0.0.1:{port}")
     config = parse_config(text, site.config)
     steered = Steered(site, counters.of(config.site_name))
@@ -160,3 +161,43 @@ def served(site: Site) -> Iterator[Served]:
             yield Served(steered, port, path)
         finally:
             steered.end()
+
+
+@dataclass
+class ServedSites(Served):
+    """The served pages of several sites, which can come and go."""
+
+    sites: dict[str, Steered] = field(default_factory=dict)
+    sources: dict[str, Sources] = field(default_factory=dict)
+    left_out: dict[str, str] = field(default_factory=dict)
+    counters: Counters = field(default_factory=lambda: Counters(several=True))
+
+    def remove(self, name: str) -> None:
+        del self.sources[name]
+        self.counters.forget(name)
+
+
+@contextmanager
+def served_sites(*sites: Site, names: Sequence[str] = (), now: datetime | None = None) -> Iterator[ServedSites]:
+    """Serves the pages of several sites on a free port; they are named by their directories, or by `names`."""
+    configs = [parse_config(site.config.read_text(encoding="utf-8"), site.config) for site in sites]
+    port, path = free_port(), sites[0].root.parent / "sites.sock"
+    counters = Counters(several=True)
+    steered, sources = {}, {}
+    for site, config, name in zip(sites, configs, names or [each.site_name for each in configs], strict=True):
+        steered[name] = Steered(site, counters.of(name))
+        sources[name] = Sources(partial(_same, config), steered[name], lambda: now or datetime.now(UTC))
+    first = next(iter(steered.values()))
+    page = ServedSites(first, port, path, sites=steered, sources=sources, counters=counters)
+    all_sites = Sites(True, lambda: dict(page.sources), lambda: dict(page.left_out))
+    listen = StatusPage(listen=f"127.0.0.1:{port}")
+    with serving(listen, path, all_sites, counters, os.environ, lambda: None):
+        try:
+            yield page
+        finally:
+            for each in steered.values():
+                each.end()
+
+
+def _same(config: Config) -> Config:
+    return config

@@ -8,38 +8,36 @@ from dataclasses import asdict
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
-from starlette.routing import Mount, Route
+from starlette.routing import Route
 
 from syncer.control import Control, DaemonState, Ticket
 from syncer.diff_log.lines import timestamp
 from syncer.status.documents import history_json, quota_json, status_json, video_json
 from syncer.status_page.metrics import CONTENT_TYPE, Counters, exposition
-from syncer.status_page.reading import gauges, is_ready, one_sync, overview, readings_of, videos
+from syncer.status_page.reading import Sources, gauges, is_ready, one_sync, overview, readings_of, videos
 from syncer.status_page.requests import (
     found_or_404,
     frame_of,
     page_of,
     renamed_state,
     search_of,
+    site_of,
     sources_of,
     state_of,
     sync_of,
     ticket_of,
     video_of,
 )
-from syncer.status_page.sites import Sites
 
 
 def status(request: Request) -> Response:
     """Respond to `GET /api/v1/status`."""
-    seen = overview(sources_of(request), changes=0)
-    return JSONResponse({**status_json(seen.status), "daemon": daemon_json(seen.daemon)})
+    return JSONResponse(site_status_json(sources_of(request)))
 
 
 def quota(request: Request) -> Response:
     """Respond to `GET /api/v1/quota`."""
-    seen = overview(sources_of(request), changes=0).status
-    return JSONResponse({"quota": quota_json(seen.buckets), "quota_resets": timestamp(seen.quota_resets)})
+    return JSONResponse(site_quota_json(sources_of(request)))
 
 
 def syncs(request: Request) -> Response:
@@ -103,29 +101,37 @@ def ready(request: Request) -> Response:
 def metrics(request: Request) -> Response:
     """Respond to `GET /metrics`."""
     counters: Counters = request.app.state.counters
-    sites: Sites = request.app.state.sites
-    found = {name: gauges(sources) for name, sources in sites.current().items()}
-    return Response(exposition(counters, found), media_type=CONTENT_TYPE)
+    name, sources = site_of(request)
+    return Response(exposition(counters, {name: gauges(sources)}), media_type=CONTENT_TYPE)
 
 
-ROUTES = [
-    Mount(
-        "/api/v1",
-        routes=[
-            Route("/status", status),
-            Route("/quota", quota),
-            Route("/syncs", syncs),
-            Route("/syncs/{sync}", sync),
-            Route("/triggers", trigger, methods=["POST"]),
-            Route("/triggers/{number}", triggered),
-            Route("/videos", search),
-            Route("/videos/{video}/history", history),
-        ],
-    ),
-    Route("/healthz", live),
+SITE_ROUTES = [
+    Route("/api/v1/status", status),
+    Route("/api/v1/quota", quota),
+    Route("/api/v1/syncs", syncs),
+    Route("/api/v1/syncs/{sync}", sync),
+    Route("/api/v1/triggers", trigger, methods=["POST"]),
+    Route("/api/v1/triggers/{number}", triggered),
+    Route("/api/v1/videos", search),
+    Route("/api/v1/videos/{video}/history", history),
     Route("/readyz", ready),
-    Route("/metrics", metrics),
 ]
+"""The addresses that each site has."""
+
+ROUTES = [*SITE_ROUTES, Route("/healthz", live), Route("/metrics", metrics)]
+"""The addresses of a daemon with one site."""
+
+
+def site_status_json(sources: Sources) -> dict[str, object]:
+    """Return the JSON document of the status of one site. Raises StateError."""
+    seen = overview(sources, changes=0)
+    return {**status_json(seen.status), "daemon": daemon_json(seen.daemon)}
+
+
+def site_quota_json(sources: Sources) -> dict[str, object]:
+    """Return the JSON document of the quota of one site. Raises StateError."""
+    seen = overview(sources, changes=0).status
+    return {"quota": quota_json(seen.buckets), "quota_resets": timestamp(seen.quota_resets)}
 
 
 def daemon_json(daemon: DaemonState) -> dict[str, object]:

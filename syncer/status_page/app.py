@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from importlib import resources
+from inspect import iscoroutinefunction
 from urllib.parse import parse_qs
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Mount, Route, Router
 from starlette.types import ASGIApp
 
 from syncer.errors import SyncerError
 from syncer.model import VideoId
 from syncer.state.search import SearchState
 from syncer.status.report import StoredReport
-from syncer.status_page import api
-from syncer.status_page.frame import page
-from syncer.status_page.guard import Entry, Guard
+from syncer.status_page import api, sites_api
+from syncer.status_page.explained import explained
+from syncer.status_page.frame import page, site_prefix
+from syncer.status_page.guard import AT_ONCE, AT_ONCE_OF_SITES, Entry, Guard
 from syncer.status_page.markup import tag
 from syncer.status_page.metrics import Counters
 from syncer.status_page.overview import overview_page
@@ -39,26 +42,25 @@ from syncer.status_page.requests import (
     frame_of,
     page_of,
     path_of,
+    reads_of,
     renamed_state,
     search_of,
+    site_of,
+    sites_of,
     sources_of,
     state_of,
     sync_of,
     ticket_of,
     video_of,
 )
+from syncer.status_page.site_reads import SiteReads
 from syncer.status_page.sites import Sites
+from syncer.status_page.sites_page import SiteLine, sites_page
 from syncer.status_page.sync_pages import CHANGES_PER_PAGE, MISSING_SHOWN, sync_page, ticket_page
 from syncer.status_page.video_pages import VIDEOS_PER_PAGE, video_page, videos_page
 
 FOR_PROGRAMS = ("/api/", "/healthz", "/readyz", "/metrics")
 """Addresses for programs: their errors are JSON."""
-
-MESSAGES = {
-    "Not Found": "There is nothing at this address.",
-    "Method Not Allowed": "This address does not accept this method.",
-}
-"""What Starlette's own errors say, and what syncer says instead."""
 
 HEADINGS = {
     400: "Invalid request",
@@ -72,12 +74,14 @@ HEADINGS = {
 
 def make_app(sites: Sites, counters: Counters, entry: Entry) -> ASGIApp:
     """Return the app behind its guard."""
+    routes = routes_of_sites() if sites.several else [*ROUTES, *api.ROUTES]
     app = Starlette(
-        routes=[*ROUTES, _file("style.css", "text/css"), _file("icon.svg", "image/svg+xml"), *api.ROUTES],
+        routes=[_file("style.css", "text/css"), _file("icon.svg", "image/svg+xml"), *routes],
         exception_handlers={HTTPException: explain, SyncerError: explain, Exception: explain},
     )
-    app.state.sites, app.state.counters = sites, counters
-    return Guard(app, entry)
+    app.router.redirect_slashes = not sites.several  # its redirects do not keep what is encoded in the name of a site
+    app.state.sites, app.state.counters, app.state.reads = sites, counters, SiteReads()
+    return Guard(app, entry, AT_ONCE_OF_SITES if sites.several else AT_ONCE)
 
 
 def first(request: Request) -> Response:
@@ -143,6 +147,27 @@ async def triggered(request: Request) -> Response:
     return ticket_page(frame_of(request), ticket, control.state())
 
 
+async def all_sites(request: Request) -> Response:
+    """Respond to `GET /` where there may be several sites, from memory."""
+    sites = sites_of(request)
+    lines = [SiteLine(name, sources.control.state(), sources.clock()) for name, sources in sites.current().items()]
+    return sites_page(frame_of(request), lines, sites.left_out())
+
+
+async def chosen(request: Request) -> Response:
+    """Respond to `GET /sites?name=NAME`, which the form that switches between sites sends."""
+    name = request.query_params.get("name")
+    if name is None:
+        return RedirectResponse("/", 303)
+    found_or_404(sites_of(request).current().get(name), f"There is no site of the name {name}.")
+    return RedirectResponse(f"{site_prefix(name)}/", 303)
+
+
+async def without_slash(request: Request) -> Response:
+    """Respond to `GET /sites/{site}`."""
+    return RedirectResponse(f"{site_prefix(site_of(request)[0])}/", 308)
+
+
 ROUTES = [
     Route("/", first),
     Route("/videos", search),
@@ -152,6 +177,32 @@ ROUTES = [
     Route("/triggers", trigger, methods=["POST"]),
     Route("/triggers/{number}", triggered),
 ]
+
+
+def routes_of_sites() -> list[BaseRoute]:
+    """Return the routes of a daemon that may have several sites: about all of them, and those of each."""
+    of_each = Router([_in_time(route) for route in (*ROUTES, *api.SITE_ROUTES)], redirect_slashes=False)
+    return [
+        Route("/", all_sites),
+        *sites_api.ROUTES,
+        Route("/sites", chosen),
+        Route("/sites/{site}", without_slash),
+        Mount("/sites/{site}", of_each),
+    ]
+
+
+def _in_time(route: Route) -> Route:
+    """Return the route of a site among several: what reads its state has a limited time, and delays no other site."""
+    respond = route.endpoint
+    if iscoroutinefunction(respond):
+        return route
+
+    async def respond_in_time(request: Request) -> Response:
+        name, _ = site_of(request)
+        response: Response = await reads_of(request).read(name, partial(respond, request))
+        return response
+
+    return Route(route.path, respond_in_time)
 
 
 def _file(name: str, media_type: str) -> Route:
@@ -167,17 +218,7 @@ def _file(name: str, media_type: str) -> Route:
 
 async def explain(request: Request, error: Exception) -> Response:
     """Return the response to a request that ended in an error: JSON for programs, otherwise a page."""
-    match error:
-        case HTTPException():
-            status, kind, message = error.status_code, "http", MESSAGES.get(error.detail, error.detail)
-        case SyncerError():
-            status, kind, message = 503, error.kind, str(error)
-        case _:
-            status, kind, message = (
-                500,
-                "bug",
-                f"This is a bug ({type(error).__name__}). The log of the daemon has the traceback.",
-            )
+    status, kind, message = explained(error)
     if path_of(request).startswith(FOR_PROGRAMS):
         return JSONResponse({"error": {"kind": kind, "message": message}}, status)
     frame = frame_of(request)

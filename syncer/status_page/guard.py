@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import binascii
+import re
 from base64 import b64decode
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -23,8 +24,13 @@ BODY_TIMEOUT = 10.0
 WAITING_LIMIT = 64
 """Requests over TCP that wait for the state, and as many on the Unix socket; any others get a 503."""
 
-AT_ONCE = ("/healthz", "/triggers", "/api/v1/triggers")
-"""Addresses that never wait, however many other requests do: they do not read the state."""
+AT_ONCE = re.compile("/healthz|/triggers|/api/v1/triggers")
+"""How addresses begin that never wait, however many other requests do: they do not read the state."""
+
+AT_ONCE_OF_SITES = re.compile(
+    r"/sites/[^/]+(/triggers|/api/v1/triggers)|/(healthz|readyz|api/v1/sites|sites|style\.css|icon\.svg)?$"
+)
+"""The same where there may be several sites, whose overview does not read their states."""
 
 POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -55,10 +61,11 @@ class Entry:
 class Guard:
     """Wraps the app: a request that is refused never reaches it."""
 
-    def __init__(self, app: ASGIApp, entry: Entry) -> None:
+    def __init__(self, app: ASGIApp, entry: Entry, at_once: re.Pattern[str]) -> None:
         self._app = app
         self._hosts = LOOPBACK_NAMES | {host.lower() for host in entry.hosts}
         self._token = entry.token
+        self._at_once = at_once
         self._waiting: dict[bool, set[int]] = {True: set(), False: set()}
         """Requests over TCP and on the Unix socket whose response has not started."""
 
@@ -72,7 +79,7 @@ class Guard:
         answer = (self._refusal(scope) if over_tcp else None) or await _read_body(receive)
         if isinstance(answer, Response):
             await answer(scope, receive, send)
-        elif scope["path"].startswith(AT_ONCE):
+        elif self._at_once.match(scope["path"]):
             await self._app(scope, _replay(answer, receive), send)
         elif len(self._waiting[over_tcp]) >= WAITING_LIMIT:
             await _TOO_MANY(scope, receive, send)

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric, ProcessCollector, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
+from prometheus_client.samples import Sample
 
 from syncer import __version__
 from syncer.errors import ExitCode
@@ -121,11 +122,18 @@ class Counters:
             return {name: site.registry for name, site in self._sites.items()}
 
 
-def exposition(counters: Counters, gauges: Mapping[str, Gauges]) -> bytes:
-    """Return all metrics in Prometheus' text format; `gauges` are those of each site."""
+def exposition(counters: Counters, gauges: Mapping[str, Gauges | None], *, left_out: int = 0) -> bytes:
+    """Return all metrics in Prometheus' text format.
+
+    `gauges` are those of each site; None where its state cannot be read. `left_out`: how many configs are left out.
+    """
     label = counters.several
-    counted, now = _Together(counters.by_site(), label), _Together({n: _Now(each) for n, each in gauges.items()}, label)
-    return b"".join(generate_latest(each) for each in (_only(counted), counters.process, _only(now)))
+    counted = _Together(counters.by_site(), label)
+    now = _Together({name: _Now(found) for name, found in gauges.items() if found}, label)
+    parts = [_only(counted), counters.process, _only(now)]
+    if counters.several:
+        parts.append(_only(_OfSites({name: found is not None for name, found in gauges.items()}, left_out)))
+    return b"".join(map(generate_latest, parts))
 
 
 def _only(collector: Collector) -> CollectorRegistry:
@@ -144,11 +152,39 @@ class _Together(Collector):
     def collect(self) -> Iterable[Metric]:
         found: dict[str, Metric] = {}
         for site, collector in self._sites.items():
-            own = {"site": site} if self._label else {}
             for metric in collector.collect():
                 whole = found.setdefault(metric.name, Metric(metric.name, metric.documentation, metric.type))
-                whole.samples += [sample._replace(labels={**own, **sample.labels}) for sample in metric.samples]
+                whole.samples += [_of_site(site, each) for each in _needed(metric)] if self._label else metric.samples
         return found.values()
+
+
+def _needed(metric: Metric) -> list[Sample]:
+    """Return the samples without the times at which series were created: of many sites, they are half of the text."""
+    return [sample for sample in metric.samples if not sample.name.endswith("_created")]
+
+
+def _of_site(site: str, sample: Sample) -> Sample:
+    return sample._replace(labels={"site": site, **sample.labels})
+
+
+class _OfSites(Collector):
+    """The metrics about several sites."""
+
+    def __init__(self, up: Mapping[str, bool], left_out: int) -> None:
+        self._up = up
+        self._left_out = left_out
+
+    def collect(self) -> Iterator[Metric]:
+        yield GaugeMetricFamily("syncer_sites", "Sites that the daemon syncs.", value=len(self._up))
+        yield GaugeMetricFamily(
+            "syncer_sites_left_out", "Configs that are left out, because of an error.", value=self._left_out
+        )
+        up = GaugeMetricFamily(
+            "syncer_site_up", "1 if the state of the site can be read; 0 if not, or not in time.", labels=["site"]
+        )
+        for site, is_up in self._up.items():
+            up.add_metric([site], int(is_up))
+        yield up
 
 
 class _Now(Collector):

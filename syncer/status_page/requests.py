@@ -16,6 +16,7 @@ from syncer.model import VideoId
 from syncer.state.search import SearchState
 from syncer.status_page.frame import Frame
 from syncer.status_page.reading import Sources
+from syncer.status_page.site_reads import SiteReads
 from syncer.status_page.sites import Sites
 
 SYNC_NAME = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{4}")
@@ -54,6 +55,12 @@ def site_of(request: Request) -> tuple[str, Sources]:
 def sources_of(request: Request) -> Sources:
     """Return the sources of the data of the site that a request is about. Raises HTTPException."""
     return site_of(request)[1]
+
+
+def reads_of(request: Request) -> SiteReads:
+    """Return what reads the states of several sites."""
+    reads: SiteReads = request.app.state.reads
+    return reads
 
 
 def frame_of(request: Request) -> Frame:

@@ -60,6 +60,9 @@ PROBE_TIMEOUT = 1.0
 PROBE_BYTES = 1 << 20
 """Bytes of its response that are read: it may be any program."""
 
+SITES_NAMED = 2
+"""The sites of another daemon that are named."""
+
 SERVICE_SOCKET = "syncer.sock"
 """The socket's name in the runtime directory that systemd gives a unit."""
 
@@ -276,20 +279,39 @@ def _is_left_over(path: Path) -> bool:
 
 
 def _user_of(probe: socket.socket, address: str | tuple[str, int]) -> str:
-    """Return who listens on an address: the daemon of a site, or another program.
+    """Return who listens on an address: the daemon of a site or of several, or another program.
 
     Raises FileNotFoundError and ConnectionRefusedError if nobody does.
     """
-    probe.settimeout(PROBE_TIMEOUT)
     try:
-        probe.connect(address)
-        probe.sendall(b"GET /api/v1/status HTTP/1.1\r\nHost: localhost\r\n\r\n")
-        answer, until = b"", time.monotonic() + PROBE_TIMEOUT
-        while len(answer) < PROBE_BYTES and time.monotonic() < until and (piece := probe.recv(PROBE_BYTES)):
-            answer += piece
-        _, _, body = answer.partition(b"\r\n\r\n")
-        return f"the daemon of {json.loads(body)['site']}"
+        names = _document(probe, address, "/api/v1/sites").get("sites")
+        if isinstance(names, list):
+            return _daemon_of(names)
+        with socket.socket(probe.family, socket.SOCK_STREAM) as again:
+            return f"the daemon of {_document(again, address, '/api/v1/status')['site']}"
     except (FileNotFoundError, ConnectionRefusedError):
         raise
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return "another program"
+
+
+def _document(probe: socket.socket, address: str | tuple[str, int], path: str) -> dict[str, object]:
+    """Return the JSON document at a path, of whatever program responds there; anything can be wrong with it."""
+    probe.settimeout(PROBE_TIMEOUT)
+    probe.connect(address)
+    probe.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+    answer, until = b"", time.monotonic() + PROBE_TIMEOUT
+    while len(answer) < PROBE_BYTES and time.monotonic() < until and (piece := probe.recv(PROBE_BYTES)):
+        answer += piece
+    _, _, body = answer.partition(b"\r\n\r\n")
+    document: dict[str, object] = json.loads(body)
+    return document
+
+
+def _daemon_of(names: list[object]) -> str:
+    """Return what a daemon with these sites is called."""
+    if not names:
+        return "a daemon without a site"
+    if len(names) <= SITES_NAMED:
+        return f"the daemon of {' and '.join(map(str, names))}"
+    return f"the daemon of {', '.join(map(str, names[:SITES_NAMED]))} and {len(names) - SITES_NAMED} more"

@@ -1,0 +1,103 @@
+"""The JSON API, health and metrics of a daemon that may have several sites: about all of them at once."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from functools import partial
+from typing import TypeVar
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from syncer.status_page.api import live, site_quota_json, site_status_json
+from syncer.status_page.explained import explained
+from syncer.status_page.metrics import CONTENT_TYPE, Counters, exposition
+from syncer.status_page.reading import Gauges, Sources, gauges, is_old
+from syncer.status_page.requests import reads_of, sites_of
+
+T = TypeVar("T")
+
+log = logging.getLogger("syncer.daemon")
+
+
+async def status(request: Request) -> Response:
+    """Respond to `GET /api/v1/status`."""
+    return JSONResponse({"sites": await _documents(request, site_status_json), **_left_out_json(request)})
+
+
+async def quota(request: Request) -> Response:
+    """Respond to `GET /api/v1/quota`."""
+    return JSONResponse({"sites": await _documents(request, site_quota_json)})
+
+
+async def names(request: Request) -> Response:
+    """Respond to `GET /api/v1/sites`, from memory."""
+    return JSONResponse({"sites": list(sites_of(request).current()), **_left_out_json(request)})
+
+
+async def ready(request: Request) -> Response:
+    """Respond to `GET /readyz`, from memory."""
+    sites = sites_of(request)
+    late = [name for name, sources in sites.current().items() if not _is_ready(sources)]
+    not_ready = [f"no good sync of the whole site within two intervals: {', '.join(late)}"] if late else []
+    if left_out := sites.left_out():
+        not_ready.append(f"left out: {', '.join(left_out)}")
+    if not_ready:
+        return PlainTextResponse(f"not ready: {'; '.join(not_ready)}\n", 503)
+    return PlainTextResponse("ready\n")
+
+
+async def metrics(request: Request) -> Response:
+    """Respond to `GET /metrics`. A site whose state cannot be read in time has no gauges from it."""
+    counters: Counters = request.app.state.counters
+    found: dict[str, Gauges | None] = {}
+    for name, each in (await _read_all(request, gauges)).items():
+        found[name] = None if isinstance(each, Exception) else each
+    left_out = len(sites_of(request).left_out())
+    text = await run_in_threadpool(partial(exposition, counters, found, left_out=left_out))
+    return Response(text, media_type=CONTENT_TYPE)
+
+
+ROUTES = [
+    Route("/api/v1/status", status),
+    Route("/api/v1/quota", quota),
+    Route("/api/v1/sites", names),
+    Route("/healthz", live),
+    Route("/readyz", ready),
+    Route("/metrics", metrics),
+]
+
+
+def _is_ready(sources: Sources) -> bool:
+    daemon = sources.control.state()
+    return daemon.last_whole is not None and not is_old(daemon.last_whole, daemon, sources.clock())
+
+
+def _left_out_json(request: Request) -> dict[str, object]:
+    left_out = sites_of(request).left_out()
+    return {"left_out": [{"config": path, "message": message} for path, message in left_out.items()]}
+
+
+async def _documents(request: Request, function: Callable[[Sources], dict[str, object]]) -> dict[str, object]:
+    """Return a document of each site; that of a site whose state cannot be read is an error."""
+    documents: dict[str, object] = {}
+    for name, found in (await _read_all(request, function)).items():
+        if isinstance(found, Exception):
+            _, kind, message = explained(found)
+            documents[name] = {"error": {"kind": kind, "message": message}}
+        else:
+            documents[name] = found
+    return documents
+
+
+async def _read_all(request: Request, function: Callable[[Sources], T]) -> dict[str, T | Exception]:
+    """Return for each site what the function returns, or what went wrong. A bug is logged with its traceback."""
+    current = sites_of(request).current()
+    found = await reads_of(request).read_all((name, partial(function, sources)) for name, sources in current.items())
+    for name, each in found.items():
+        if isinstance(each, Exception) and explained(each)[1] == "bug":
+            log.error("A bug in syncer kept the state of %s from being read; please report it", name, exc_info=each)
+    return found
