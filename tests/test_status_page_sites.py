@@ -21,6 +21,8 @@ from syncer.errors import ConfigError
 from syncer.simulator.server import Simulator
 from syncer.status_page import serve, site_reads
 from syncer.status_page.metrics import Counters
+from tests.daemon_process import Daemon
+from tests.ports import free_port
 from tests.site import KEY, Site, crlf, ids, plain
 from tests.steered import Served, ServedSites, served, served_sites
 from tests.test_status_page import Reader, samples
@@ -269,6 +271,19 @@ def test_it_is_ready_when_all_sites_are_and_none_is_left_out(page: ServedSites) 
     assert page.get("/readyz").text == "ready\n"
     page.left_out["/x.yaml"] = "invalid"
     assert (page.get("/readyz").status, page.get("/readyz").text) == (503, "not ready: left out: /x.yaml\n")
+
+
+def test_a_real_daemon_knows_in_memory_how_its_syncs_went(sites: list[Site]) -> None:
+    site, port = sites[0], free_port()
+    site.configure(status_page=f"listen: '127.0.0.1:{port}'")
+    with Daemon(site, "-c", str(site.config)) as daemon:
+        daemon.until("Status page at")
+        page = Served(None, port, site.state)  # type: ignore[arg-type] # its daemon is a real one
+        until(lambda: page.get("/readyz").status == 200)
+        until(lambda: "1 site. None needs attention." in page.get("/").text)
+        until(lambda: rows(page)["blog"][2:5] == ["2", "0", "0"])
+        assert page.get("/sites/blog/videos").status == 200
+        assert samples(page)['syncer_syncs_total{outcome="ok",site="blog"}'] == 1
 
 
 def test_the_metrics_are_those_of_one_site_with_its_name_and_some_about_all(

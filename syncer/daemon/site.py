@@ -174,6 +174,7 @@ class DaemonSite:
                 self._environment.config_error(),
                 self._last,
                 self._is_stalled(),
+                agenda.last_sync,
             )
 
     def trigger(self, accept: bool) -> Ticket:  # noqa: FBT001 - as `Control` has it
