@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 from heapq import heapify, heapreplace
@@ -20,7 +20,7 @@ from zoneinfo import ZoneInfo
 from benchmarks.budgets.laws import LAWS, Law, true_drift
 from syncer.decide.allotment import Claim, claim_of, units_of
 from syncer.decide.cron import parse_cron
-from syncer.decide.plan import LastRead, plan
+from syncer.decide.plan import LastRead, Plan, plan
 from syncer.decide.quota import next_reset, quota_day, share_of
 from syncer.decide.schedule import Schedule, count_times, next_time
 from syncer.model import BATCH_SIZE, VideoId
@@ -91,6 +91,25 @@ class SimulatedSite:
     def name(self) -> str:
         """The site's name."""
         return self.kind.name
+
+    def claim(self, now: datetime) -> Claim:
+        """Return what it claims when a sync begins."""
+        return claim_of(
+            self.name,
+            self.rows.keys(),
+            self.rows.values(),
+            self.kind.schedule,
+            every=self.kind.mean,
+            refresh_within=WITHIN,
+            now=now,
+        )
+
+    def plan(self, units: int, now: datetime) -> Plan:
+        """Return which videos a sync requests that begins now, if it and those that follow today have these units."""
+        schedule = self.kind.schedule
+        share = share_of(units, 1 + count_times(schedule, now, next_reset(now)))
+        overdue = next_time(schedule, now, now) - WITHIN
+        return plan(self.rows, self.rows.values(), now, units=units, share=share, overdue=overdue)
 
     def read(self, videos: Sequence[VideoId], now: datetime) -> None:
         """Read these videos."""
@@ -188,18 +207,8 @@ Division = Callable[[SimulatedSite, Sequence[SimulatedSite], Ledger, datetime], 
 def at_one_level(site: SimulatedSite, _all: Sequence[SimulatedSite], ledger: Ledger, now: datetime) -> int:
     """As syncer divides them."""
     spent = ledger.spent(now)
-    ledger.claim(
-        claim_of(
-            site.name,
-            site.rows.keys(),
-            site.rows.values(),
-            site.kind.schedule,
-            every=site.kind.mean,
-            refresh_within=WITHIN,
-            spent=spent.get(site.name, 0),
-            now=now,
-        )
-    )
+    claim = site.claim(now)
+    ledger.claim(replace(claim, needed=claim.needed + spent.get(site.name, 0)))
     return units_of(site.name, ledger.left(now), spent, ledger.claims(), now)
 
 
@@ -249,11 +258,8 @@ def simulate(
     end = BEGIN + days * DAY
     sites = [begun(kind, BEGIN + settling * DAY) for kind in kinds]
     for now, number in syncs(kinds, end):
-        site, schedule = sites[number], kinds[number].schedule
-        units = division(site, sites, ledger, now)
-        share = share_of(units, 1 + count_times(schedule, now, next_reset(now)))
-        overdue = next_time(schedule, now, now) - WITHIN
-        made = plan(site.rows, site.rows.values(), now, units=units, share=share, overdue=overdue)
+        site = sites[number]
+        made = site.plan(division(site, sites, ledger, now), now)
         taken = ledger.take(site.name, math.ceil(len(made.videos) / BATCH_SIZE), now)
         site.read(made.videos[: taken * BATCH_SIZE], now)
     for site in sites:

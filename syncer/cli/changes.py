@@ -16,6 +16,7 @@ from syncer.cli.show import (
     show_open,
     show_over_quota,
     show_problems,
+    show_shared,
     show_suppressed,
     show_table,
     show_videos,
@@ -120,6 +121,7 @@ def _show_sums(report: SyncReport) -> None:
     if resting := report.gone_not_due:
         verb = "is" if resting == 1 else "are"
         show(f"Skipped {counted(resting, 'video')} that {verb} gone and not due yet (use --all to include them).")
+    show_shared(report.shared, report.oldest_shared, report.finished)
     if accepted := len(report.accepted):
         held = "1 reading that was" if accepted == 1 else f"{accepted:,} readings that were"
         show(f"{'Would accept' if report.dry_run else 'Accepted'} {held} held.")

@@ -15,6 +15,8 @@ from syncer.model import Problem, VideoId
 from syncer.wording import counted, safe, safe_json
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from rich.console import Console
 
     from syncer.decide.thresholds import HeldBackCounts
@@ -75,6 +77,14 @@ def show_over_quota(videos: int) -> None:
     """Print how many videos were left out for lack of quota, if any."""
     if videos:
         show(f"Left out {counted(videos, 'video')} for lack of quota. The next syncs request them first.", "yellow")
+
+
+def show_shared(videos: int, oldest: datetime | None, finished: datetime) -> None:
+    """Print how many videos were not requested because other sites had read them, if any, and how long ago at most."""
+    if oldest is not None:
+        minutes = max(0, round((finished - oldest).total_seconds() / 60))
+        age = f"{minutes / 60:.0f} h" if minutes >= 120 else f"{minutes} min"
+        show(f"Used readings of other sites for {counted(videos, 'video')} (oldest: {age} ago).")
 
 
 def show_suppressed(counts: int) -> None:

@@ -54,8 +54,9 @@ def trigger_site(config: Config, *, accept: bool) -> Triggered:
 def show_triggered(document: dict[str, Any], limits: Brakes, site: str = "") -> int:
     """Print how the sync went; return its exit code. `site`: which one an error is about, of several."""
     import sys
+    from datetime import datetime
 
-    from syncer.cli.show import show, show_over_quota
+    from syncer.cli.show import show, show_over_quota, show_shared
     from syncer.decide.unconfirmed import Brake
     from syncer.status.report import brake_sentence, summary
     from syncer.wording import counted, safe
@@ -71,6 +72,9 @@ def show_triggered(document: dict[str, Any], limits: Brakes, site: str = "") -> 
         if fresh := document["left_out"]["fresh"]:
             skipped = f"Skipped {counted(fresh, 'video')} checked less than 5 minutes ago or gone"
             show(f"{skipped} (`syncer sync --all` includes them).")
+        if oldest := document.get("oldest_shared"):
+            read, finished = map(datetime.fromisoformat, (oldest, document["finished"]))
+            show_shared(document["left_out"]["shared"], read, finished)
         show_over_quota(document["left_out"]["over_quota"])
         if document["brake"]:
             brake = Brake(**document["brake"])

@@ -17,7 +17,7 @@ from itertools import chain, repeat
 from typing import Final
 
 from syncer.decide.drift import PRIOR, SMALLEST
-from syncer.decide.plan import LastRead, is_gone
+from syncer.decide.plan import LastRead, is_gone, rest_of_gone
 from syncer.decide.quota import next_reset, quota_day
 from syncer.decide.schedule import Schedule, next_time
 from syncer.model import BATCH_SIZE, VideoId
@@ -90,29 +90,31 @@ def claim_of(
     *,
     every: timedelta,
     refresh_within: timedelta,
-    spent: int,
     now: datetime,
 ) -> Claim:
     """Return what a site claims when a scheduled sync of it begins now.
 
     `videos` are those that its pages name, `known` those that were ever read. `every` is the mean time between two
-    syncs; `spent` is how many units it has spent on this quota day.
+    syncs. Units that it has spent on this quota day are not counted yet.
     """
     next_at = next_time(schedule, now, now)
-    urgent_until = (max(next_at, next_reset(now)) + schedule.jitter - refresh_within).timestamp()
+    end = (max(next_at, next_reset(now)) + schedule.jitter).timestamp()
+    within = refresh_within.total_seconds()
     rates, unread, urgent = array("d"), len(videos), 0
     for video, read_at, misses, _, drift in known:
         if video in videos:
             unread -= 1
-            if not is_gone(misses):
+            if is_gone(misses):
+                urgent += end - read_at >= rest_of_gone(misses)
+            else:
                 rates.append(drift)
-                urgent += read_at <= urgent_until
+                urgent += end - read_at >= within
     return Claim(
         site,
         table_of(chain(rates, repeat(PRIOR, unread))),
         every=every,
         refresh_within=refresh_within,
-        needed=spent + math.ceil((unread + urgent) / BATCH_SIZE),
+        needed=math.ceil((unread + urgent) / BATCH_SIZE),
         made=now,
         next_at=next_at,
     )
@@ -149,7 +151,7 @@ def allot(units: int, claims: Iterable[Claim], at: datetime) -> dict[str, int]:
     return dict(zip(parts, whole, strict=True))
 
 
-def exact_parts(units: int, claims: Iterable[Claim], at: datetime) -> dict[str, float]:
+def exact_parts(units: float, claims: Iterable[Claim], at: datetime) -> dict[str, float]:
     """Return each site's part of the units of a quota day, before it is rounded.
 
     Needs come first: what is needed today, and what reading each video within `refresh_within` takes. Where the units
@@ -182,7 +184,7 @@ def units_of(site: str, left: int, spent: Mapping[str, int], claims: Sequence[Cl
     return max(0, min(left, max(open_parts.get(site, 0), beyond)))
 
 
-def _at_common_level(units: int, claims: Sequence[Claim], least: Sequence[float]) -> list[float]:
+def _at_common_level(units: float, claims: Sequence[Claim], least: Sequence[float]) -> list[float]:
     """Return the parts that pay for one level, `1 / speed^2`, and that are no less than what is needed."""
     parts, low, high = list(least), -60.0, 60.0  # as powers of two: beyond, no video is read more or less often
     for _ in range(20):

@@ -134,6 +134,7 @@ def plan(
     *,
     units: int,
     share: int | None = None,
+    left_today: int | None = None,
     overdue: datetime | None = None,
     everything: bool = False,
     accept: bool = False,
@@ -151,7 +152,9 @@ def plan(
     is requested, longest unread first. If it does not, these come in turn: videos that were never read, for which all
     `units` may be used; those whose age is unknown; those last read at `overdue` or before, and gone ones, longest
     unread first; held ones; and then those with the highest `drift x (time since the reading)^2`, in whole batches.
-    What a scheduled sync leaves to later ones of the same day is not left out for lack of quota, unless it was overdue.
+    What a scheduled sync leaves to later ones of the same day is not left out for lack of quota, unless it was overdue;
+    nor is what it leaves to another day, because other sites share the ledger, and `left_today` of all their units are
+    left; None: as many as `units`.
     """
     seconds = now.timestamp()
     end = math.inf if unread_since is None else unread_since.timestamp() // 1
@@ -163,8 +166,7 @@ def plan(
             continue
         unread.remove(video)
         age, has_gone = seconds - read_at, is_gone(misses)
-        # a gone video is requested after two days, then after four, eight and so on
-        rest = min(DAY_SECONDS * 2 ** (misses - GONE_MISSES + 1), LONGEST_REST_SECONDS) if has_gone else FRESH_SECONDS
+        rest = rest_of_gone(misses) if has_gone else FRESH_SECONDS
         if age < 0:
             undated += video.encode()
         elif read_at < end and (everything or (held and not accept) or age >= rest):
@@ -183,7 +185,7 @@ def plan(
     requested = VideoIds(first.joined[: room * ID_BYTES] + chosen)
     left = len(first) + len(ranks) - len(requested)
     over_quota = left
-    if share is not None and paced:
+    if share is not None and (paced or left_today):
         over_quota = max(0, len(first) + ranks.count(math.inf) - room)
     return Plan(requested, fresh=fresh, over_quota=over_quota, gone=gone, later=left - over_quota)
 
@@ -214,3 +216,8 @@ def _highest(videos: bytes | bytearray, ranks: array[float], number: int) -> byt
 def is_gone(misses: int) -> bool:
     """Whether a video that was missing so many times in a row, a day apart, is gone."""
     return misses >= GONE_MISSES
+
+
+def rest_of_gone(misses: int) -> int:
+    """Return after how many seconds a gone video is requested again: two days, then four, eight and so on."""
+    return int(min(DAY_SECONDS * 2 ** (misses - GONE_MISSES + 1), LONGEST_REST_SECONDS))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from datetime import UTC, datetime, time
 from functools import lru_cache
 from sqlite3 import Connection
@@ -17,8 +17,8 @@ from typing import NamedTuple
 from syncer.decide import drift
 from syncer.decide.drift import DAY_SECONDS
 from syncer.decide.plan import WINDOW_VIDEOS
-from syncer.decide.unconfirmed import VIEWS_CHANGED_MEANING, Brake
-from syncer.model import Count, Place, Reading, VideoId
+from syncer.decide.unconfirmed import VIEWS_CHANGED_MEANING, Brake, Comparison, comparable
+from syncer.model import Count, Place, Reading, Slot, Statistics, VideoId
 from syncer.state.damage import OddValue, member
 from syncer.state.database import Database
 from syncer.state.naming_pages import IS_NAMED
@@ -55,6 +55,29 @@ def pending_readings(database: Database, counts: frozenset[Count]) -> Generator[
             before = reading_of(row[6:12]) if row[7] is not None else None
             held = _unconfirmed(row[13]) if row[13] else _NOTHING
             yield Pending(reading_of(row[:6]), before, row[12] is not None, held)
+
+
+def compare_pending(
+    pending: Iterable[Pending], of_pages: Mapping[VideoId, Slot], counts: frozenset[Count]
+) -> Iterator[Comparison]:
+    """Yield each new reading beside the known counts: those of `counts` that YouTube counts the same way since then.
+
+    The readings have no other counts than these.
+    """
+    for now, before, was_missing, held in pending:
+        if before is None:
+            slot = of_pages.get(now.video_id)
+            values = zip(slot.fields, slot.texts, strict=True) if slot else ()
+            counts_of = ((field.kind, text) for field, text in values if text is not None)
+            known: Statistics = {count: int(text) for count, text in counts_of if isinstance(count, Count)}
+        else:
+            known = before.statistics or {}
+        new = now.statistics or {}
+        same = comparable(counts, before.at if before else None, now.at)
+        if same != counts:
+            known, new = ({c: number for c, number in each.items() if c in same} for each in (known, new))
+        was_present, is_present = before is not None and not was_missing, now.statistics is not None
+        yield Comparison(now.video_id, known, new, was_present, is_present, held)  # in order: names take twice as long
 
 
 def held_videos(database: Database, *, by_brake: bool = False) -> list[VideoId]:

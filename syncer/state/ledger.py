@@ -7,16 +7,19 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from syncer.decide.quota import BucketStatus, balance, quota_day
-from syncer.model import Bucket
+from syncer.model import Bucket, Reading, VideoId
 from syncer.state.damage import member, moment
 from syncer.state.database import Database
+
+if TYPE_CHECKING:
+    from syncer.decide.allotment import Claim
 
 UNITS_AT_ONCE: Final = 10
 """Units that a sync takes at once. A crash of it loses those that it has not used."""
@@ -48,8 +51,37 @@ class Sharing:
     """How many different API keys they use."""
 
 
+class Exchange(Protocol):
+    """What sites that share a ledger let each other know. Safe in several threads. Everything raises StateError."""
+
+    site: str
+    """The name of the site that uses it."""
+
+    def note_claim(self, claim: Claim) -> None:
+        """Note what a site needs units for, in place of what it noted before."""
+
+    def claims(self) -> Sequence[Claim]:
+        """Return the claims of all sites, also those that no longer count."""
+
+    def closed(self, at: datetime) -> Mapping[Bucket, Mapping[str, int]]:
+        """Return which buckets YouTube closed on a quota day shortly before, and what each site had spent by then."""
+
+    def readings(self, videos: Iterable[VideoId], since: datetime, now: datetime) -> Generator[list[Reading]]:
+        """Yield the newest readings of these videos that were made between these times, some at once."""
+
+    def share(self, readings: Sequence[Reading], now: datetime, keep: timedelta) -> None:
+        """Save what YouTube returned, for the other sites; delete what is older than `keep`, or older than 28 days."""
+
+    def forget(self, videos: Iterable[VideoId]) -> None:
+        """Delete the readings of these videos."""
+
+
 class QuotaLedger(Protocol):
     """Which units one site may spend, and which are spent. Safe in several threads. Everything raises StateError."""
+
+    @property
+    def exchange(self) -> Exchange | None:
+        """How the site learns from others that share the ledger; None: no other site uses it."""
 
     def balances(self, at: datetime) -> Mapping[Bucket, BucketStatus]:
         """Return what is left of each bucket on the quota day of this time (with a time zone)."""
@@ -85,6 +117,7 @@ class OwnLedger:
     """Each bucket's units a day."""
     reserve: int
     """How many units of each bucket scheduled syncs leave."""
+    exchange: None = None
 
     def balances(self, at: datetime) -> Mapping[Bucket, BucketStatus]:
         """Return what is left of each bucket on the quota day of this time."""

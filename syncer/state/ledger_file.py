@@ -58,12 +58,28 @@ SCHEMA_1 = (
     ) WITHOUT ROWID""",
     "CREATE TABLE parked (bucket TEXT PRIMARY KEY, until INTEGER NOT NULL) WITHOUT ROWID",
     "CREATE TABLE refused (bucket TEXT PRIMARY KEY, day TEXT NOT NULL, units INTEGER NOT NULL) WITHOUT ROWID",
+    """CREATE TABLE claims (
+        site TEXT PRIMARY KEY,
+        drifts TEXT NOT NULL,              -- JSON: pairs of a drift, as a power of two, and how many videos have it
+        every INTEGER NOT NULL,            -- seconds
+        refresh_within INTEGER NOT NULL,
+        needed INTEGER NOT NULL,           -- units on the day of `made`
+        made INTEGER NOT NULL,
+        next_at INTEGER NOT NULL           -- when the site syncs next
+    ) WITHOUT ROWID""",
+    """CREATE TABLE readings (
+        id TEXT PRIMARY KEY,               -- the video
+        at INTEGER NOT NULL,               -- when YouTube was last asked about it, by any site
+        present INTEGER NOT NULL,          -- 0: both methods left it out
+        views INTEGER, likes INTEGER, comments INTEGER
+    ) WITHOUT ROWID""",
+    "CREATE INDEX readings_by_time ON readings (at)",
 )
 
 MIGRATIONS: Final = (SCHEMA_1,)
 """Forward only: migration N updates `user_version` N-1 to N, in one transaction."""
 
-COPIED: Final = ("meta", "sites", "units", "parked", "refused")
+COPIED: Final = ("meta", "sites", "units", "parked", "refused", "claims")
 """The tables that a copy has. The others are too large."""
 
 _opening = threading.Lock()
@@ -73,8 +89,10 @@ _opening = threading.Lock()
 class LedgerFile:
     """An open ledger, or a copy in memory. Safe for several threads: one transaction at a time."""
 
-    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
+    def __init__(self, connection: sqlite3.Connection, path: Path, *, copied: bool = False) -> None:
+        """Take a connection to the file, or to a copy of its small tables."""
         self.path = path
+        self._copied = copied
         self._connection = connection
         self._lock = threading.RLock()
 
@@ -104,6 +122,20 @@ class LedgerFile:
             finally:
                 if self._connection.in_transaction:
                     self._connection.execute("COMMIT")
+
+    @contextmanager
+    def large_tables(self) -> Iterator[sqlite3.Connection | None]:
+        """Yield a connection for queries of tables that a copy lacks; None: there is no file yet. Raises StateError."""
+        if not self._copied:
+            with self.read() as connection:
+                yield connection
+            return
+        with _explained("read", self.path):
+            if not self.path.exists() or not self.path.stat().st_size:
+                yield None
+                return
+            with closing(_connect(f"{self.path.absolute().as_uri()}?mode=ro")) as disk:
+                yield disk if _version(disk, self.path) == len(MIGRATIONS) else None
 
     def close(self) -> None:
         """Close it."""
@@ -159,7 +191,7 @@ def copy_ledger_file(path: Path, file_system: Callable[[str], str | None] = netw
     except BaseException:
         memory.close()
         raise
-    return LedgerFile(memory, path)
+    return LedgerFile(memory, path, copied=True)
 
 
 _CANNOT_USE = "check `quota.ledger`, and that its directory exists and you may write it"

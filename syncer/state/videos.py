@@ -71,6 +71,17 @@ def save_readings(database: Database, sync: int, readings: Sequence[Reading]) ->
         connection.executemany("INSERT OR REPLACE INTO readings VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
 
 
+def newer_readings(database: Database, readings: Sequence[Reading]) -> list[Reading]:
+    """Return those of these readings that are newer than the newest of the same video in the state."""
+    names = json.dumps([reading.video_id for reading in readings])
+    with database.read() as connection:
+        rows = connection.execute(
+            "SELECT id, read_at FROM videos WHERE id IN (SELECT value FROM json_each(?))", (names,)
+        )
+        read_at: dict[VideoId, int] = dict(rows.fetchall())
+    return [reading for reading in readings if int(reading.at.timestamp()) > read_at.get(reading.video_id, 0)]
+
+
 def accepted_readings(database: Database, videos: Iterable[VideoId]) -> dict[VideoId, Reading]:
     """Return the accepted reading of each of these videos that has one."""
     with database.read() as connection:

@@ -41,7 +41,7 @@ class SyncReport:
     changed_pages: int
     changed_counts: int
     missing: tuple[VideoId, ...]
-    """The video IDs that were requested and that neither method returned, sorted."""
+    """The video IDs that were requested, by this site or for `shared`, and that neither method returned, sorted."""
     hidden: tuple[tuple[VideoId, Count], ...]
     """Counts that pages have and YouTube does not return, sorted."""
     unconfirmed: tuple[tuple[VideoId, Count], ...]
@@ -92,6 +92,10 @@ class SyncReport:
     """What was found out about whether videos play; None: no video was due."""
     in_texts: int = 0
     """Distinct video IDs in the text of pages that are none of `videos`: their counts are not requested."""
+    shared: int = 0
+    """Videos that were not requested because another site of the ledger had just read them."""
+    oldest_shared: datetime | None = None
+    """When YouTube returned the oldest of these readings; None: there are none."""
 
 
 COMPLETE = "complete"
@@ -160,6 +164,8 @@ class StoredReport(TypedDict):
     """The same."""
     in_texts: NotRequired[int]
     """Absent if there are none, too."""
+    oldest_shared: NotRequired[str]
+    """The same."""
     exit: int
 
 
@@ -172,6 +178,7 @@ _LEFT_OUT = {"fresh", "over_quota"}
 
 def report_json(report: SyncReport, changes: Sequence[Change] | None = None) -> dict[str, object]:
     """Return the report as `syncer sync --json` prints it; `changes` are those of a dry run."""
+    left_out = {"fresh": report.fresh, "over_quota": report.over_quota, "open": report.open}
     document: dict[str, object] = {
         "sync": report.sync,
         "started": timestamp(report.started),
@@ -187,12 +194,15 @@ def report_json(report: SyncReport, changes: Sequence[Change] | None = None) -> 
         "missing": list(report.missing),
         "hidden": [{"video_id": video, "count": count.value} for video, count in report.hidden],
         "unconfirmed": [{"video_id": video, "count": count.value} for video, count in report.unconfirmed],
-        "left_out": {"fresh": report.fresh, "over_quota": report.over_quota, "open": report.open},
+        "left_out": left_out,
         "brake": asdict(report.brake) if report.brake else None,
         "problems": [problem_json(problem) for problem in report.problems],
         "commit": report.commit,
         "exit": report.exit,
     }
+    if report.oldest_shared is not None:
+        document["left_out"] = {**left_out, "shared": report.shared}
+        document["oldest_shared"] = timestamp(report.oldest_shared)
     if changes is not None:
         document["changes"] = [dict(line_of(report.sync, report.finished, change)) for change in changes]
     return document
@@ -365,6 +375,7 @@ def _is_report(report: Mapping[str, object]) -> bool:
         and (brake is None or all(_is_number(brake.get(name)) for name in ("struck", "of")))
         and (brake is None or all(isinstance(brake.get(name, False), bool) for name in ("earlier", "part")))
         and isinstance(report.get("commit"), str | None)
+        and ("oldest_shared" not in report or _is_time(report["oldest_shared"]))
         and _is_number(report.get("exit"))
         and report["exit"] in _EXITS
     )

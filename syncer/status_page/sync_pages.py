@@ -130,6 +130,7 @@ def _skipped(report: StoredReport) -> str:
     left_out = report["left_out"]
     parts = (
         (left_out["fresh"], "video", "not due"),
+        (left_out.get("shared", 0), "video", "read by other sites"),
         (left_out["over_quota"], "video", "for lack of quota"),
         (left_out.get("open", 0), "page", "open in another program"),
     )

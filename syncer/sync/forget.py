@@ -76,6 +76,10 @@ def forget(
             readings = sum(forget_readings_before(database, selection.before))
             forget_syncs(database, selection.before)
         else:
+            if config.quota.ledger is not None:
+                from syncer.sync.other_sites import forget_shared
+
+                forget_shared(config, database, selection.video, clock())
             readings = forget_readings(database, video=selection.video)
             forget_reports(database, selection.video)
             forget_video_pages(database, selection.video)

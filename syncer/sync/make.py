@@ -5,8 +5,9 @@ Each stage is a function, with the file that it is in, and what it calls for the
     open_for_writing    sync/open_state       takes the lock, and settles what a crash left behind; not in a dry run
     | open_data_file    sync/write_data_file  the counts in the data file, if `write.to` says that they are there
     | _scan             sync/make             the pages with their videos and counts (content/walk, content/scan)
-    | plan_now          sync/readings         which videos to request now, within the quota (decide/plan)
     | begin_sync        state/syncs           the sync's number in the state
+    | take_shared       sync/other_sites      readings that other sites of a shared ledger have got from YouTube
+    | plan_now          sync/readings         which videos to request now, within the quota (decide/plan)
     | call_before       sync/call_hook        calls the build hook, if an earlier sync left a call that is due now
     | VideoChecks       sync/check_playing    of which videos to ask, with the first window, whether they still play
     | Windows           decide/plan           the videos in windows of up to 5,000; the rest is done window by window:
@@ -238,12 +239,17 @@ def _sync_pages(sync: Sync, ledger: QuotaLedger, pages: Pages, embeds: Pages, da
     if options.videos:
         videos = options.videos.intersection(videos)
         _refuse_unknown(options.videos - videos, embeds)
-    plan = plan_now(sync.config, sync.database, ledger, options, videos, now=sync.environment.clock())
-    tally.pages, tally.videos = pages.files, len(plan.videos) + plan.fresh + plan.later + plan.over_quota
-    tally.fresh, tally.gone_not_due, tally.over_quota = plan.fresh, plan.gone, plan.over_quota
-    tally.later = plan.later
     written = sync.config.written_models() if data_file else sync.config.collection_models()
     number = begin_sync(database, tally.sync, tally.started, written)
+    if ledger.exchange is not None:
+        from syncer.sync.other_sites import take_shared
+
+        videos = take_shared(sync, ledger.exchange, videos, number)
+    plan = plan_now(sync.config, sync.database, ledger, options, videos, now=sync.environment.clock())
+    left_out = plan.fresh + plan.later + plan.over_quota
+    tally.pages, tally.videos = pages.files, len(plan.videos) + left_out + len(tally.shared.videos)
+    tally.fresh, tally.gone_not_due, tally.over_quota = plan.fresh, plan.gone, plan.over_quota
+    tally.later = plan.later
     if not (options.is_narrowed or options.unread_since):  # a dry run has a state of its own
         save_video_pages(database, pages.places(), pages.digest(), embeds or None)
         release_unnamed(database)
@@ -254,15 +260,12 @@ def _sync_pages(sync: Sync, ledger: QuotaLedger, pages: Pages, embeds: Pages, da
         from syncer.sync.call_hook import call_before
 
         unpushed = call_before(sync)
-    checks, playing = None, sync.config.availability
-    if playing.every and (
-        options.everything or not options.whole or any_unchecked(database, tally.started, playing.every, playing.listed)
-    ):  # usually it is the turn of no video, and then nothing of this is loaded
-        from syncer.sync.check_playing import VideoChecks
-
-        checks = VideoChecks(sync, ledger, (pages, embeds), len(plan.videos))
+    checks = _due_checks(sync, ledger, (pages, embeds), len(plan.videos))
     _sync_windows(sync, ledger, pages, data_file, Windows(plan.videos, tally.sync), sync_number=number, checks=checks)
-    missing = tally.missing.union(video for video, is_missing in tally.accepted.items() if is_missing) - tally.braked
+    missing = (
+        tally.missing.union(tally.shared.missing, (video for video, is_missing in tally.accepted.items() if is_missing))
+        - tally.braked
+    )
     tally.gone = missing & {video.video_id for video in missing_videos(database) if video.gone}
     named = missing.union(video for video, _ in tally.hidden | tally.unconfirmed)
     named.update(change.video_id for change in (tally.playing.changes if tally.playing else ()))
@@ -288,6 +291,20 @@ def _sync_pages(sync: Sync, ledger: QuotaLedger, pages: Pages, embeds: Pages, da
             note_reported(database)
     log_ended(report)
     return report
+
+
+def _due_checks(sync: Sync, ledger: QuotaLedger, pages: tuple[Pages, Pages], requested: int) -> VideoChecks | None:
+    """Return which videos to check; usually it is the turn of none, and then nothing of this is loaded."""
+    options, playing = sync.options, sync.config.availability
+    if playing.every is None or not (
+        options.everything
+        or not options.whole
+        or any_unchecked(sync.database, sync.tally.started, playing.every, playing.listed)
+    ):
+        return None
+    from syncer.sync.check_playing import VideoChecks
+
+    return VideoChecks(sync, ledger, pages, requested)
 
 
 def _refuse_unknown(unknown: Iterable[VideoId], embeds: Pages) -> None:

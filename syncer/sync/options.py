@@ -13,7 +13,7 @@ from syncer.control import Stage
 from syncer.decide.unconfirmed import Brake
 from syncer.diff_log.log import DiffLog
 from syncer.errors import ExitCode, FailOn, UsageError
-from syncer.model import Bucket, Change, Count, Edit, Problem, ProblemKind, VideoId
+from syncer.model import Bucket, Change, Count, Edit, Problem, ProblemKind, Reading, VideoId
 from syncer.state.database import Database
 from syncer.status.report import SyncReport
 from syncer.youtube.answer import Outcome, Tries
@@ -87,6 +87,24 @@ NO_LISTENER = Listener()
 
 
 @dataclass(slots=True)
+class SharedReadings:
+    """The readings that a sync took from other sites of its ledger."""
+
+    videos: set[VideoId] = field(default_factory=set)
+    missing: set[VideoId] = field(default_factory=set)
+    """Those that YouTube did not return."""
+    oldest: datetime | None = None
+    """When YouTube was asked for the oldest; None: there is none."""
+
+    def add(self, readings: Sequence[Reading]) -> None:
+        """Count more of them."""
+        self.videos.update(reading.video_id for reading in readings)
+        self.missing.update(reading.video_id for reading in readings if reading.statistics is None)
+        times = [reading.at for reading in readings]
+        self.oldest = min([*times, self.oldest] if self.oldest else times, default=None)
+
+
+@dataclass(slots=True)
 class Tally:
     """What a sync has done so far: the numbers and names of its report."""
 
@@ -110,6 +128,8 @@ class Tally:
     answered: int = 0
     """Videos, as `asked`."""
     missing: set[VideoId] = field(default_factory=set)
+    shared: SharedReadings = field(default_factory=SharedReadings)
+    """Readings of other sites: none of these videos is requested."""
     requests: Counter[tuple[Bucket, Outcome]] = field(default_factory=Counter)
     units: Counter[Bucket] = field(default_factory=Counter)
     hidden: set[tuple[VideoId, Count]] = field(default_factory=set)
@@ -191,7 +211,7 @@ class Tally:
             changed_pages=self.changed_pages,
             changed_counts=self.changed_counts,
             removed=self.removed,
-            missing=tuple(sorted(self.missing)),
+            missing=tuple(sorted(self.missing | self.shared.missing)),
             hidden=tuple(sorted(self.hidden)),
             unconfirmed=tuple(sorted(self.unconfirmed)),
             fresh=self.fresh + self.later + (unsettled if self.later else 0),
@@ -218,6 +238,8 @@ class Tally:
             accepted=self.accepted,
             braked=self.braked,
             playing=self.playing,
+            shared=len(self.shared.videos),
+            oldest_shared=self.shared.oldest,
         )
 
 

@@ -23,9 +23,9 @@ from syncer.content.walk import walk
 from syncer.decide.drift import DAY_SECONDS, PRIOR
 from syncer.decide.forecast import DAY, Drifts, Forecast, forecast
 from syncer.decide.plan import FRESH_SECONDS, LastRead, Plan, is_gone
-from syncer.decide.quota import BucketStatus, next_reset, quota_day
+from syncer.decide.quota import next_reset, quota_day
 from syncer.decide.schedule import count_times
-from syncer.model import BATCH_SIZE, Bucket, VideoId
+from syncer.model import BATCH_SIZE, VideoId
 from syncer.state.damage import moment
 from syncer.state.database import Database
 from syncer.state.due_checks import due_videos, regions_changed
@@ -202,15 +202,21 @@ def look_ahead(config: Config, database: Database, now: datetime, *, starts: dat
     with open_ledger(config, database, now) as ledger:
         made = plan_now(config, database, ledger, Options(scheduled=starts is not None), videos, now=at)
         balances = ledger.balances(at)
+        left, units = sum(status.scheduled for status in balances.values()), float(units_a_day(balances))
+        if ledger.exchange is not None and starts is not None and config.quota.share is None:
+            from syncer.sync.other_sites import part_of_day
+
+            units = part_of_day(units, ledger, ledger.exchange, at)
+            left = min(left, math.ceil(units))
     known = _Known(videos, made, at, overdue_at(config, at))
     with closing(last_read(database)) as rows:
         first = known.take(rows)
     unread = len(videos) - known.read
     listed = [video.video_id for video in first]
     every, within = mean_interval(config, now), refresh_within(config)
-    budget = units_a_day(balances)
+    budget = math.ceil(units)
     drifts = Drifts([*known.rates, *[PRIOR] * unread])
-    ours = forecast(drifts, units=budget, every=every, refresh_within=within)
+    ours = forecast(drifts, units=units, every=every, refresh_within=within)
     return Outlook(
         at=at,
         scheduled=starts is not None,
@@ -229,14 +235,14 @@ def look_ahead(config: Config, database: Database, now: datetime, *, starts: dat
         bands=list(_bands(drifts, ours)),
         checks=_checks_ahead(config, database, len(videos), at),
         growth=_growth(database, len(videos), now),
-        days=list(_days_ahead(config, balances, known, unread=unread, days=days)),
+        days=list(_days_ahead(config, known, left=left, budget=budget, unread=unread, days=days)),
         intervals=[
-            forecast(drifts, units=budget, every=other, refresh_within=within)
+            forecast(drifts, units=units, every=other, refresh_within=within)
             for other in sorted({every, *OTHER_INTERVALS})
         ],
         quotas=[
-            (units, forecast(drifts, units=units, every=every, refresh_within=within))
-            for units in sorted({2 * budget, math.ceil(ours.units_for_all)})
+            (other, forecast(drifts, units=other, every=every, refresh_within=within))
+            for other in sorted({2 * budget, math.ceil(ours.units_for_all)})
             if not ours.suffices
         ],
     )
@@ -347,24 +353,24 @@ def _bands(drifts: Drifts, ours: Forecast) -> Iterator[Band]:
             yield Band(limit, number, error / number)
 
 
-def _days_ahead(
-    config: Config, balances: Mapping[Bucket, BucketStatus], known: _Known, *, unread: int, days: int
-) -> Iterator[DayAhead]:
-    """Yield what is expected on each quota day, from the sync that is planned on."""
+def _days_ahead(config: Config, known: _Known, *, left: int, budget: int, unread: int, days: int) -> Iterator[DayAhead]:
+    """Yield what is expected on each quota day, from the sync that is planned on.
+
+    `left` is how many units scheduled syncs may use on the first day, `budget` on each other one.
+    """
     start, schedule = datetime.fromtimestamp(known.at, UTC), config.schedule.as_model()
     resets = [start]
     for _ in range(days):
         resets.append(next_reset(resets[-1]))
     syncs = [1 + count_times(schedule, start, resets[1])]
     syncs += [max(0, count_times(schedule, begin - SECOND, end)) for begin, end in pairwise(resets[1:])]
-    left = sum(status.scheduled for status in balances.values())
-    budgets = [left, *[units_a_day(balances)] * (days - 1)]
+    budgets = [left, *[budget] * (days - 1)]
     # what is due and left out is due again in the next sync: while the units do not reach for all, all of them are used
     lengths = ((end - begin) / timedelta(seconds=FRESH_SECONDS) for begin, end in pairwise(resets))
     times = (min(number, math.ceil(length)) for number, length in zip(syncs, lengths, strict=True))
     videos, now = unread + len(known.rates), len(known.requested)
-    for begin, number, useful, budget in zip(resets, syncs, times, budgets, strict=False):
-        requests = max(min(useful * videos, budget * BATCH_SIZE), now)
-        units = max(min(useful * math.ceil(videos / BATCH_SIZE), budget), math.ceil(now / BATCH_SIZE))
-        yield DayAhead(quota_day(begin), number, requests, units, budget)
+    for begin, number, useful, most in zip(resets, syncs, times, budgets, strict=False):
+        requests = max(min(useful * videos, most * BATCH_SIZE), now)
+        units = max(min(useful * math.ceil(videos / BATCH_SIZE), most), math.ceil(now / BATCH_SIZE))
+        yield DayAhead(quota_day(begin), number, requests, units, most)
         now = 0

@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, Final
 from syncer.decide.plan import Plan, plan
 from syncer.decide.quota import next_reset, share_of
 from syncer.decide.schedule import count_times, next_time
-from syncer.decide.unconfirmed import Brake, Comparison, Judgement, Shares, comparable, judge
-from syncer.model import Bucket, Count, Page, Problem, ProblemKind, Reading, Slot, Statistics, VideoId
+from syncer.decide.unconfirmed import Brake, Judgement, Shares, judge
+from syncer.model import Bucket, Page, Problem, ProblemKind, Reading, Slot, VideoId
 from syncer.state.judging import (
     Pending,
     accept_held,
     accept_pending,
+    compare_pending,
     count_braked,
     current_brake,
     held_videos,
@@ -28,7 +29,7 @@ from syncer.state.judging import (
     release_braked,
     unconfirmed_counts,
 )
-from syncer.state.ledger import QuotaLedger, UnitStock, failing_buckets, note_failing
+from syncer.state.ledger import Exchange, QuotaLedger, UnitStock, failing_buckets, note_failing
 from syncer.state.videos import last_read, save_readings
 from syncer.status.buckets import note_spent_day
 from syncer.sync.options import Environment, Options, Sync, Tally
@@ -58,9 +59,14 @@ def plan_now(
 ) -> Plan:
     """Return which of `videos` to request now, with the units that are left.
 
-    A scheduled sync shares them with those that may follow on the same quota day.
+    A scheduled sync shares them with those that may follow on the same quota day, and with other sites of its ledger.
     """
-    units = sum(status.usable(scheduled=options.scheduled) for status in ledger.balances(now).values())
+    units = today = sum(status.usable(scheduled=options.scheduled) for status in ledger.balances(now).values())
+    if options.scheduled and ledger.exchange is not None and config.quota.share is None:
+        from syncer.sync.other_sites import units_now
+
+        videos, within = frozenset(videos), refresh_within(config)
+        units = units_now(config, database, ledger, ledger.exchange, videos, refresh_within=within, now=now)
     schedule = config.schedule.as_model()
     share = share_of(units, 1 + count_times(schedule, now, next_reset(now))) if options.scheduled else None
     with closing(last_read(database)) as known:
@@ -70,6 +76,7 @@ def plan_now(
             now,
             units=units,
             share=share,
+            left_today=today,
             overdue=overdue_at(config, now),
             everything=options.everything,
             accept=options.accept,
@@ -99,6 +106,7 @@ class _Readings:
     """How many videos all windows have."""
     requests: WindowRequests
     checks: VideoChecks | None
+    exchange: Exchange | None
     failed: int = 0
     """Videos whose requests failed."""
     failures: dict[tuple[Bucket, str], None] = field(default_factory=dict)
@@ -109,6 +117,8 @@ class _Readings:
     """How many windows the caller has waited for, or waits for."""
     _complete: int = 0
     _unsaved: list[Reading] = field(default_factory=list)
+    _not_in_stats: set[VideoId] = field(default_factory=set)
+    """Videos that `Bucket.STATS` left out: if the other method does so too, other sites need not ask."""
     _save_at: float = 0
     """When `_unsaved` has to be saved, by `time.monotonic`."""
 
@@ -135,6 +145,13 @@ class _Readings:
             ends = not (arrival or waits)
             if self._unsaved and (ends or time.monotonic() >= self._save_at):
                 save_readings(self.sync.database, self.number, self._unsaved)
+                if self.exchange:
+                    sure = [
+                        each
+                        for each in self._unsaved
+                        if each.statistics is not None or each.video_id in self._not_in_stats
+                    ]
+                    self.exchange.share(sure, self.sync.environment.clock(), self.sync.config.history.keep)
                 self._unsaved = []
             if ends:
                 return
@@ -152,7 +169,10 @@ class _Readings:
             return
         match answer.outcome:
             case Outcome.ANSWERED:
-                absent = set(videos) - answer.statistics.keys() if answer.bucket is Bucket.GENERAL else set()
+                left_out = set(videos) - answer.statistics.keys()
+                absent = left_out if answer.bucket is Bucket.GENERAL else set()
+                if self.exchange and answer.bucket is Bucket.STATS:
+                    self._not_in_stats |= left_out
                 self._save_at = self._save_at if self._unsaved else time.monotonic() + SAVE_SECONDS
                 self._unsaved += (Reading(video, answer.at, counts) for video, counts in answer.statistics.items())
                 self._unsaved += (Reading(video, answer.at, None) for video in sorted(absent))
@@ -215,7 +235,7 @@ def request_windows(
                 else None,
             ) as requests,
         ):
-            readings = _Readings(sync, number, total, requests, checks)
+            readings = _Readings(sync, number, total, requests, checks, ledger.exchange)
             for _ in windows[:-1]:
                 readings.finish_window()
                 yield readings.save_arrived
@@ -321,7 +341,7 @@ def judge_window(
                 if slot.video_id in unknown:
                     of_pages.setdefault(slot.video_id, slot)
     limit = sync.config.write.brake
-    compared = _compared(own, of_pages, counts)
+    compared = compare_pending(own, of_pages, counts)
     judged = judge(compared, missing=limit.missing, falling=limit.falling, before=before)
     if judged.brake:
         hold_pending(sync.database, judged.brake)
@@ -373,26 +393,3 @@ def _request_problems(
         if number:
             message = f"YouTube sent {counted(number, 'item')} that syncer did not request. Ignored."
             yield Problem(ProblemKind.BAD_ANSWER, METHODS[bucket], message)
-
-
-def _compared(
-    pending: Iterable[Pending], of_pages: Mapping[VideoId, Slot], counts: frozenset[Count]
-) -> Iterator[Comparison]:
-    """Yield each new reading beside the known counts: those of `counts` that YouTube counts the same way since then.
-
-    The readings have no other counts than these.
-    """
-    for now, before, was_missing, held in pending:
-        if before is None:
-            slot = of_pages.get(now.video_id)
-            values = zip(slot.fields, slot.texts, strict=True) if slot else ()
-            counts_of = ((field.kind, text) for field, text in values if text is not None)
-            known: Statistics = {count: int(text) for count, text in counts_of if isinstance(count, Count)}
-        else:
-            known = before.statistics or {}
-        new = now.statistics or {}
-        same = comparable(counts, before.at if before else None, now.at)
-        if same != counts:
-            known, new = ({c: number for c, number in each.items() if c in same} for each in (known, new))
-        was_present, is_present = before is not None and not was_missing, now.statistics is not None
-        yield Comparison(now.video_id, known, new, was_present, is_present, held)  # in order: names take twice as long

@@ -1,0 +1,148 @@
+"""What sites that share a ledger let each other know, through its file: their claims, and YouTube's newest readings."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from itertools import islice
+from typing import Final
+
+from syncer.decide.allotment import Claim
+from syncer.decide.quota import quota_day
+from syncer.model import Bucket, Reading, VideoId
+from syncer.state.damage import OddValue, member, moment
+from syncer.state.ledger_file import LedgerFile
+from syncer.state.videos import COLUMNS, reading_of
+
+LOOKED_UP: Final = 5_000
+"""So many videos are looked up in a transaction."""
+
+KEPT: Final = timedelta(days=28)
+"""Readings are deleted after that time (`docs/terms.md`), and claims of sites that are gone."""
+
+ONE_DAY: Final = timedelta(days=1)
+
+REMEMBERED: Final = timedelta(days=7)
+"""For so long it is known that YouTube closed a bucket early."""
+
+CLOCKS_APART: Final = timedelta(minutes=5)
+"""A reading from so far ahead comes from a clock that was wrong."""
+
+
+class LedgerExchange:
+    """What one site lets the others know, and learns from them. Safe in several threads."""
+
+    def __init__(self, file: LedgerFile, site: str) -> None:
+        """Take an open ledger, and the site's name in it."""
+        self.site = site
+        self._file = file
+
+    def note_claim(self, claim: Claim) -> None:
+        """Note the claim in place of the site's last one. Raises StateError."""
+        row = (
+            claim.site,
+            json.dumps([[power, videos] for power, videos in sorted(claim.drifts.items())]),
+            int(claim.every.total_seconds()),
+            int(claim.refresh_within.total_seconds()),
+            claim.needed,
+            int(claim.made.timestamp()),
+            int(claim.next_at.timestamp()),
+        )
+        with self._file.transaction() as connection:
+            connection.execute("DELETE FROM claims WHERE made < ?", (int((claim.made - KEPT).timestamp()),))
+            connection.execute("INSERT OR REPLACE INTO claims VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+
+    def claims(self) -> Sequence[Claim]:
+        """Return the claims of all sites, also those that no longer count. Raises StateError."""
+        with self._file.read() as connection:
+            rows = connection.execute("SELECT * FROM claims").fetchall()
+            return [
+                Claim(
+                    site,
+                    _drifts(drifts),
+                    timedelta(seconds=max(1, every)),
+                    timedelta(seconds=max(1, within)),
+                    max(0, needed),
+                    moment(made),
+                    moment(next_at),
+                )
+                for site, drifts, every, within, needed, made, next_at in rows
+            ]
+
+    def closed(self, at: datetime) -> Mapping[Bucket, Mapping[str, int]]:
+        """Return which buckets YouTube closed on one of the days before, and what each site had spent of it by then.
+
+        Raises StateError.
+        """
+        found, today = dict[Bucket, Mapping[str, int]](), quota_day(at)
+        with self._file.read() as connection:
+            for bucket, until in connection.execute("SELECT bucket, until FROM parked").fetchall():
+                day = quota_day(moment(until)) - ONE_DAY
+                if ONE_DAY <= today - day <= REMEMBERED:
+                    key = (bucket, day.isoformat())
+                    rows = connection.execute("SELECT site, spent FROM units WHERE bucket = ? AND day = ?", key)
+                    found[member(Bucket, bucket)] = dict(rows.fetchall())
+        return found
+
+    def readings(self, videos: Iterable[VideoId], since: datetime, now: datetime) -> Generator[list[Reading]]:
+        """Yield the newest readings of these videos that were made between these times, some at once.
+
+        A video may be repeated. Raises StateError.
+        """
+        rest = iter(videos)
+        while some := list(islice(rest, LOOKED_UP)):
+            with self._file.large_tables() as connection:
+                if connection is None:
+                    return
+                rows = connection.execute(
+                    "SELECT id, at, present, views, likes, comments FROM readings"
+                    " WHERE id IN (SELECT value FROM json_each(?)) AND at BETWEEN ? AND ?",
+                    (json.dumps(some), int(since.timestamp()), int(now.timestamp())),
+                )
+                found = [reading_of(row) for row in rows]
+            yield found
+
+    def share(self, readings: Sequence[Reading], now: datetime, keep: timedelta = KEPT) -> None:
+        """Save what YouTube returned for the other sites, where it is the newest, and delete what is too old.
+
+        `keep` is for how long this site may keep readings. Raises StateError.
+        """
+        rows = [
+            (
+                reading.video_id,
+                int(reading.at.timestamp()),
+                reading.statistics is not None,
+                *map((reading.statistics or {}).get, COLUMNS),
+                int(now.timestamp()),
+            )
+            for reading in readings
+        ]
+        limits = (int((now - min(keep, KEPT)).timestamp()), int((now + CLOCKS_APART).timestamp()))
+        with self._file.transaction() as connection:
+            connection.executemany(
+                "INSERT INTO readings VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (id) DO UPDATE SET at = ?2,"
+                " present = ?3, views = ?4, likes = ?5, comments = ?6 WHERE at <= ?2 OR at > ?7",
+                rows,
+            )
+            connection.execute("DELETE FROM readings WHERE at < ? OR at > ?", limits)
+
+    def forget(self, videos: Iterable[VideoId]) -> None:
+        """Delete the readings of these videos. Raises StateError."""
+        rest = iter(videos)
+        while some := list(islice(rest, LOOKED_UP)):
+            with self._file.transaction() as connection:
+                connection.execute(
+                    "DELETE FROM readings WHERE id IN (SELECT value FROM json_each(?))", (json.dumps(some),)
+                )
+
+
+def _drifts(text: str) -> dict[int, int]:
+    """Return a table of drifts. Raises OddValue."""
+    try:
+        found = {int(power): int(videos) for power, videos in json.loads(text)}
+    except (ValueError, TypeError, RecursionError) as error:
+        raise OddValue("a claim is not valid") from error
+    if not all(-100 <= power <= 100 and 0 <= videos <= 10**9 for power, videos in found.items()):
+        raise OddValue("a claim is not valid")
+    return found

@@ -1,0 +1,109 @@
+"""Half a year of sites that share a ledger: no unit over a limit, and every site stays inside `refresh_within`.
+
+The plan, the schedules, the division and the ledger, a real file, are syncer's own. YouTube is a counter of units here:
+a real sync for each of the thousands of steps would take an hour.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from benchmarks.budgets.sharing import BEGIN, DAY, SITES, WITHIN, SimulatedSite, SiteKind, begun, syncs
+from syncer.decide.project_quota import SiteTerms
+from syncer.decide.quota import next_reset, quota_day
+from syncer.model import BATCH_SIZE, Bucket
+from syncer.state.ledger import UnitStock
+from syncer.state.shared_ledger import LedgerMember, open_shared_ledger
+from syncer.sync.other_sites import units_for
+
+UNITS, RESERVE = 16, 1
+"""Of each bucket, a day: a third of what all syncs could use."""
+
+ROTATION = range(40, 43)
+CUT, CUT_UNITS = range(60, 75), 9
+COMMON = range(90, 120)
+SUSPENSION = range(140, 143)
+"""Days, counted from the beginning."""
+
+
+@dataclass
+class Project:
+    """The project's units as YouTube counts them."""
+
+    sent: Counter[tuple[date, Bucket]] = field(default_factory=Counter)
+    accepted: Counter[tuple[date, Bucket | None]] = field(default_factory=Counter)
+
+    def answers(self, bucket: Bucket, now: datetime) -> bool:
+        """Whether YouTube answers a request; False: the day's units are used up."""
+        number, day = (now - BEGIN) // DAY, quota_day(now)
+        self.sent[day, bucket] += 1
+        key = (day, None if number in COMMON else bucket)
+        if self.accepted[key] >= (CUT_UNITS if number in CUT else UNITS):
+            return False
+        self.accepted[key] += 1
+        return True
+
+
+def sync(site: SimulatedSite, place: Path, project: Project, now: datetime, key: str) -> int:
+    """Makes a scheduled sync, as far as units go; returns how many videos it read."""
+    terms = SiteTerms({Bucket.STATS: UNITS, Bucket.GENERAL: UNITS}, None)
+    member = LedgerMember(f"/{site.name}", site.name, terms, RESERVE, dict.fromkeys(Bucket, 10_000), key)
+    with open_shared_ledger(place, member, now, writes=True) as ledger:
+        claim = replace(site.claim(now), site=member.site)
+        made = site.plan(units_for(claim, ledger, ledger.exchange, now), now)
+        if (now - BEGIN) // DAY in SUSPENSION:  # each sync finds out with one request
+            UnitStock(ledger, lambda: now, scheduled=True).spend(Bucket.STATS)
+            return 0
+        stock = UnitStock(ledger, lambda: now, scheduled=True)
+        read = 0
+        buckets = [*Bucket]
+        while buckets and read < len(made.videos):
+            if not stock.spend(buckets[0]):
+                buckets.pop(0)
+            elif project.answers(buckets[0], now):
+                site.read(made.videos[read : read + BATCH_SIZE], now)
+                read += BATCH_SIZE
+            else:
+                ledger.park(buckets[0], next_reset(now) + timedelta(minutes=5))
+                stock.give_back()
+                buckets.pop(0)
+        stock.give_back()
+        return min(read, len(made.videos))
+
+
+@pytest.mark.parametrize(
+    ("kinds", "days"),
+    [
+        ([replace(kind, videos=max(12, kind.videos // 8)) for kind in SITES], 30),
+        pytest.param(SITES, 180, marks=pytest.mark.storm),
+    ],
+    ids=["a month", "half a year"],
+)
+def test_no_unit_is_spent_over_a_limit_and_every_site_stays_inside_refresh_within(
+    tmp_path: Path, kinds: Sequence[SiteKind], days: int
+) -> None:
+    project, sites, oldest_before = Project(), [begun(kind) for kind in kinds], dict[str, float]()
+    read: dict[str, Counter[int]] = {kind.name: Counter() for kind in kinds}
+    for now, number in syncs(kinds, BEGIN + days * DAY):
+        day = (now - BEGIN) // DAY
+        rotated = day >= ROTATION.stop or (day in ROTATION and number % 3 <= day - ROTATION.start)
+        site = sites[number]
+        if day < SUSPENSION.start:
+            oldest_before = {site.name: site.oldest / DAY for site in sites}
+        read[site.name][day] += sync(site, tmp_path / "ledger", project, now, "new" if rotated else "old")
+    for site in sites:
+        site.end(BEGIN + days * DAY)
+    assert all(sent <= UNITS for sent in project.sent.values())
+    assert all(age <= WITHIN / DAY for age in oldest_before.values()), oldest_before
+    oldest = {site.name: site.oldest / DAY for site in sites}
+    assert all(age <= WITHIN / DAY + len(SUSPENSION) for age in oldest.values()), oldest
+    for name, by_day in read.items():
+        quiet = [day for day in range(days) if by_day[day]]
+        assert max(b - a for a, b in pairwise(quiet)) <= 15, (name, "is starved")

@@ -1,0 +1,279 @@
+"""A video on several sites of one ledger is requested once; each site judges its reading by itself."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from syncer.config.parse import parse_config
+from syncer.model import Bucket, Count, VideoId
+from syncer.simulator.faults import parse_fault
+from syncer.simulator.server import Simulator
+from syncer.simulator.world import Video, VideoState, World
+from syncer.state.database import open_to_read
+from syncer.state.exchange import LedgerExchange
+from syncer.state.videos import history
+from syncer.status.report import SyncReport, report_json
+from syncer.sync.forget import Selection, forget
+from syncer.sync.options import Options
+from tests.site import COLLECTIONS, NOON, Run, Site, counts, crlf, ids, tree
+
+HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
+VIDEOS = ids(12)
+SCHEDULED = Options(scheduled=True)
+
+
+@dataclass
+class Sites:
+    """Two sites with the same videos and one ledger."""
+
+    ours: Site
+    theirs: Site
+    youtube: Simulator
+    ledger: Path
+
+    def configure(self, **theirs: str) -> None:
+        quota = f"ledger: '{self.ledger}'"
+        self.ours.configure(quota=quota)
+        self.theirs.configure(**{"quota": quota, **theirs})
+
+    def sync(self, site: Site, at: datetime, options: Options = SCHEDULED) -> SyncReport:
+        """Makes a sync when YouTube's clock shows the same."""
+        self.youtube.clock.set(at)
+        return site.sync(at, options)
+
+    def stored(self) -> dict[str, int]:
+        """The videos of the ledger, and when they were read."""
+        with closing(sqlite3.connect(self.ledger)) as database:
+            return dict(database.execute("SELECT id, at FROM readings"))
+
+
+@pytest.fixture
+def sites(site: Site, youtube: Simulator, tmp_path: Path) -> Sites:
+    theirs = Site(tmp_path / "theirs", site.url)
+    for each in (site, theirs):
+        (each.root / "content" / "lists").mkdir(parents=True, exist_ok=True)
+        for number, video in enumerate(VIDEOS):
+            each.put(f"content/{number}.md", crlf(video, 1, 2))
+    both = Sites(site, theirs, youtube, tmp_path / "ledger")
+    both.configure()
+    return both
+
+
+def page(site: Site, number: int = 0) -> bytes:
+    return (site.root / f"content/{number}.md").read_bytes()
+
+
+def read_at(site: Site, video: str) -> list[datetime]:
+    database = open_to_read(site.state, str(site.root))
+    assert database
+    with database:
+        return [reading.at for reading in history(database, VideoId(video))]
+
+
+def test_what_one_site_has_read_the_other_does_not_request(sites: Sites, youtube: Simulator) -> None:
+    first = sites.sync(sites.ours, NOON)
+    assert (first.asked, first.units, first.shared) == (12, {Bucket.STATS: 1}, 0)
+    then, requests = [counts(youtube, video) for video in VIDEOS], youtube.requests
+    second = sites.sync(sites.theirs, NOON + 5 * HOUR)
+    assert (second.videos, second.asked, second.answered, second.shared, second.fresh) == (12, 0, 0, 12, 0)
+    assert (youtube.requests, second.oldest_shared, second.exit) == (requests, NOON, 0)
+    assert [counts(youtube, video) for video in VIDEOS] != then
+    shown = [page(sites.theirs, number) for number in range(12)]
+    assert shown == [crlf(video, *of) for video, of in zip(VIDEOS, then, strict=True)], "as they were then"
+    assert {line["as_of"] for line in sites.theirs.log_lines()} == {"2026-11-22T20:00:00Z"}
+    assert {line["at"] for line in sites.theirs.log_lines()} == {"2026-11-23T01:00:00Z"}
+    assert read_at(sites.theirs, VIDEOS[0]) == [NOON]
+
+
+def test_only_what_the_other_site_lacks_is_requested(sites: Sites) -> None:
+    more = ids(3, seed=2)
+    for number, video in enumerate(more):
+        sites.theirs.put(f"content/more-{number}.md", crlf(video, 1, 2))
+    sites.sync(sites.ours, NOON)
+    report = sites.sync(sites.theirs, NOON + HOUR)
+    assert (report.videos, report.asked, report.shared) == (15, 3, 12)
+    assert set(sites.stored()) == {*VIDEOS, *more}
+
+
+def test_its_own_newer_reading_is_not_replaced_by_an_older_one_and_none_comes_back(sites: Sites) -> None:
+    sites.sync(sites.ours, NOON)
+    sites.sync(sites.theirs, NOON + 5 * HOUR, Options(everything=True))
+    again = sites.sync(sites.ours, NOON + 6 * HOUR)
+    assert (again.asked, again.shared, again.oldest_shared) == (0, 12, NOON + 5 * HOUR)
+    assert sites.sync(sites.theirs, NOON + 11 * HOUR).asked == 12, "the newest reading is its own"
+
+
+def test_a_reading_is_taken_no_longer_than_the_interval_of_a_scheduled_sync_and_while_it_is_fresh_by_hand(
+    sites: Sites,
+) -> None:
+    sites.sync(sites.ours, NOON)
+    assert sites.sync(sites.theirs, NOON + 6 * MINUTE, Options(dry_run=True)).shared == 0
+    assert sites.sync(sites.theirs, NOON + 4 * MINUTE, Options(dry_run=True)).shared == 12
+    assert sites.sync(sites.theirs, NOON + 4 * MINUTE, Options(dry_run=True, everything=True)).shared == 0
+    late = sites.sync(sites.theirs, NOON + 6 * HOUR + 6 * MINUTE)
+    assert (late.asked, late.shared) == (12, 0)
+
+
+def test_a_site_with_a_long_interval_stores_no_reading_beyond_what_the_terms_allow(sites: Sites) -> None:
+    sites.configure(schedule="every: 7d", history="keep: 29d")
+    sites.sync(sites.ours, NOON)
+    assert sites.sync(sites.theirs, NOON + 25 * HOUR, Options(scheduled=True, dry_run=True)).shared == 0
+    assert sites.sync(sites.theirs, NOON + 24 * HOUR).shared == 12
+
+
+def test_a_dry_run_takes_readings_and_writes_nothing(sites: Sites) -> None:
+    sites.sync(sites.ours, NOON)
+    before, ledger = tree(sites.theirs.root), sites.stored()
+    report = sites.sync(sites.theirs, NOON + HOUR, Options(scheduled=True, dry_run=True))
+    assert (report.asked, report.shared, report.changed_pages) == (0, 12, 12)
+    assert (tree(sites.theirs.root), sites.stored()) == (before, ledger)
+    youtube_only = sites.sync(sites.theirs, NOON + 7 * HOUR, Options(dry_run=True))
+    assert (youtube_only.asked, sites.stored()) == (12, ledger)
+
+
+def test_a_reading_serves_a_site_that_shows_other_counts(sites: Sites, youtube: Simulator) -> None:
+    collections = COLLECTIONS.replace("viewCount: viewcount, likeCount: likeCount", "viewCount: viewcount", 1)
+    sites.ours.configure(collections=collections, quota=f"ledger: '{sites.ledger}'")
+    sites.sync(sites.ours, NOON)
+    then = counts(youtube, VIDEOS[0])
+    assert page(sites.ours) == crlf(VIDEOS[0], then[0], 2)
+    assert sites.sync(sites.theirs, NOON + HOUR).shared == 12
+    assert page(sites.theirs) == crlf(VIDEOS[0], *then)
+
+
+def test_what_is_hidden_stays_hidden(sites: Sites, youtube: Simulator) -> None:
+    youtube.world = World(
+        videos={VIDEOS[0]: Video(VideoState.LIKES_HIDDEN), VIDEOS[1]: Video(VideoState.COUNTS_HIDDEN)}
+    )
+    sites.sync(sites.ours, NOON)
+    report = sites.sync(sites.theirs, NOON + HOUR)
+    assert (report.asked, report.shared) == (0, 12)
+    hidden = [(VIDEOS[0], Count.LIKES), (VIDEOS[1], Count.LIKES), (VIDEOS[1], Count.VIEWS)]
+    assert sorted(report.hidden) == sorted(hidden)
+    assert page(sites.theirs, 1) == crlf(VIDEOS[1], 1, 2)
+
+
+def test_a_missing_video_is_missing_on_every_site_and_asked_about_once(sites: Sites, youtube: Simulator) -> None:
+    youtube.world = World(videos={VIDEOS[0]: Video(VideoState.DELETED)})
+    sites.sync(sites.ours, NOON)
+    report = sites.sync(sites.theirs, NOON + HOUR)
+    assert (report.asked, report.shared, report.missing) == (0, 12, (VIDEOS[0],))
+    assert report.pages_of == {VIDEOS[0]: ["content/0.md"]}
+    assert page(sites.theirs) == crlf(VIDEOS[0], 1, 2)
+
+
+def test_a_video_that_only_one_method_left_out_is_not_shared(sites: Sites, youtube: Simulator) -> None:
+    youtube.world = World(videos={VIDEOS[0]: Video(VideoState.DELETED)})
+    youtube.faults = [parse_fault("not-implemented@stats")]
+    first = sites.sync(sites.ours, NOON)
+    assert (first.missing, first.units) == ((VIDEOS[0],), {Bucket.STATS: 1, Bucket.GENERAL: 1})
+    youtube.faults = []
+    report = sites.sync(sites.theirs, NOON + HOUR)
+    assert (report.asked, report.shared, report.missing) == (1, 11, (VIDEOS[0],))
+
+
+def test_each_site_judges_for_itself(sites: Sites, youtube: Simulator) -> None:
+    """What would empty one site's pages stops that site; the other one had no better counts."""
+    low = World(videos={video: Video(counts={"viewCount": 5, "likeCount": 5}) for video in VIDEOS})
+    sites.theirs.sync(NOON - 24 * HOUR)
+    sites.ledger.unlink()
+    youtube.world = low
+    assert sites.sync(sites.ours, NOON).brake is None
+    assert page(sites.ours) != crlf(VIDEOS[0], 1, 2)
+    kept = page(sites.theirs)
+    report = sites.sync(sites.theirs, NOON + HOUR)
+    assert report.brake is not None
+    assert (report.brake.reason, report.shared, report.asked, report.exit) == ("falling", 12, 0, 1)
+    assert page(sites.theirs) == kept
+
+
+def test_a_reading_of_another_site_confirms_an_unconfirmed_count(sites: Sites, youtube: Simulator) -> None:
+    sites.sync(sites.ours, NOON - 24 * HOUR)
+    youtube.world = World(videos={VIDEOS[0]: Video(counts={"viewCount": 0, "likeCount": 1})}, start=NOON)
+    held = sites.sync(sites.ours, NOON)
+    assert (VIDEOS[0], Count.VIEWS) in held.unconfirmed
+    sites.sync(sites.theirs, NOON + HOUR, Options(everything=True))
+    report = sites.sync(sites.ours, NOON + 6 * HOUR)
+    assert (report.asked, report.shared, report.unconfirmed) == (0, 12, ())
+
+
+@pytest.mark.parametrize("by", [timedelta(days=400), timedelta(hours=1)])
+def test_a_count_from_the_future_is_never_taken(sites: Sites, by: timedelta) -> None:
+    sites.sync(sites.ours, NOON + by)
+    report = sites.sync(sites.theirs, NOON)
+    assert (report.asked, report.shared) == (12, 0)
+    assert set(sites.stored().values()) == {int(NOON.timestamp())}, "and it is replaced"
+
+
+def test_a_purge_of_a_video_or_of_all_deletes_it_in_the_ledger_too(sites: Sites) -> None:
+    sites.sync(sites.ours, NOON)
+    config = parse_config(sites.ours.config.read_text(encoding="utf-8"), sites.ours.config)
+    purge = {"dry_run": False, "clock": lambda: NOON, "sleep": lambda _: None}
+    forget(config, Selection(video=VideoId(VIDEOS[0])), **purge)  # type: ignore[arg-type]
+    assert set(sites.stored()) == set(VIDEOS[1:])
+    forget(config, Selection(), **purge)  # type: ignore[arg-type]
+    assert sites.stored() == {}
+
+
+def test_readings_of_the_ledger_are_deleted_when_the_first_of_its_sites_may_not_keep_them(sites: Sites) -> None:
+    sites.sync(sites.ours, NOON)
+    sites.theirs.put("content/only.md", crlf(ids(1, seed=3)[0], 1, 2))
+    for number in range(12):
+        (sites.theirs.root / f"content/{number}.md").unlink()
+    sites.sync(sites.theirs, NOON + timedelta(days=27))
+    assert len(sites.stored()) == 13
+    sites.sync(sites.theirs, NOON + timedelta(days=28, seconds=1))
+    assert set(sites.stored()) == {ids(1, seed=3)[0]}
+
+
+def test_a_sync_that_ends_between_its_own_state_and_the_ledger_costs_the_other_site_a_request(
+    sites: Sites, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(LedgerExchange, "share", killed)
+        with pytest.raises(KeyboardInterrupt):
+            sites.sync(sites.ours, NOON)
+    assert read_at(sites.ours, VIDEOS[0]) == [NOON]
+    report = sites.sync(sites.theirs, NOON + HOUR)
+    assert (report.asked, report.shared) == (12, 0)
+    report = sites.sync(sites.ours, NOON + 2 * HOUR)
+    assert (report.asked, report.shared, report.problems) == (0, 12, ())
+
+
+def test_three_sites_request_each_video_once_in_each_interval(sites: Sites, tmp_path: Path) -> None:
+    third = Site(tmp_path / "third", sites.ours.url)
+    (third.root / "content" / "lists").mkdir(parents=True)
+    third.configure(quota=f"ledger: '{sites.ledger}'")
+    for number, video in enumerate(VIDEOS[:6]):
+        third.put(f"content/{number}.md", crlf(video, 1, 2))
+    asked = [
+        [sites.sync(site, NOON + (6 * turn + number) * HOUR).asked for number, site in enumerate(order)]
+        for turn, order in enumerate([(sites.ours, sites.theirs, third)] * 4)
+    ]
+    assert asked == [[12, 0, 0]] * 4
+
+
+def test_the_report_says_how_many_came_from_other_sites_and_how_old_they_are(
+    sites: Sites, syncer: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = sites.sync(sites.ours, NOON)
+    assert report_json(first)["left_out"] == {"fresh": 0, "over_quota": 0, "open": 0}
+    document = report_json(sites.sync(sites.theirs, NOON + 3 * HOUR))
+    assert document["left_out"] == {"fresh": 0, "over_quota": 0, "open": 0, "shared": 12}
+    assert document["oldest_shared"] == "2026-11-22T20:00:00Z"
+
+
+def test_a_site_without_a_ledger_shares_nothing(sites: Sites) -> None:
+    sites.sync(sites.ours, NOON)
+    sites.theirs.configure()
+    report = sites.sync(sites.theirs, NOON + HOUR)
+    assert (report.asked, report.shared) == (12, 0)
