@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from syncer.check.findings import Finding, Level
 from syncer.check.pages import FoundPages, check_pages, find_pages
+from syncer.check.quota import check_quota
 from syncer.commit.build import Author, require_tip
 from syncer.commit.entry_changes import describe_refused
 from syncer.config.api_key import CREDENTIAL
@@ -27,7 +29,7 @@ from syncer.state.ledger import QuotaLedger, UnitStock
 from syncer.state.lock import is_held, require_writable
 from syncer.state.search import oldest_reading
 from syncer.state.syncs import last_whole_sync
-from syncer.status.buckets import in_words, open_ledger
+from syncer.status.buckets import open_ledger
 from syncer.status.leftovers import find_leftovers
 from syncer.sync.open_state import saved_problems
 from syncer.sync.options import Environment
@@ -86,16 +88,18 @@ def check(
         yield from _check_state(config, database, clock())
         yield from _check_kept(config, clock())
         yield from _check_leftovers(config, database, found)
-        with open_ledger(config, database, clock()) as ledger:
-            for bucket, status in ledger.balances(clock()).items():
-                if status.scheduled:
-                    yield Finding("quota", Level.OK, f"{bucket}: {in_words(status)}")
-                else:
-                    remedy = "You need to do nothing: the quota resets at midnight Pacific."
-                    yield Finding("quota", Level.WARNING, f"{bucket}: {in_words(status)}. {remedy}")
-            yield (key := _check_key(config, find_key))
-            if key.level is not Level.ERROR and not offline:
-                environment = Environment(find_key(), clock, sleep)
+        of_key = _check_key(config, find_key)
+        key = find_key() if of_key.level is not Level.ERROR else ""
+        with ExitStack() as stack:
+            ledger: QuotaLedger | None = None
+            try:
+                ledger = stack.enter_context(open_ledger(config, database, clock(), key=key))
+                yield from check_quota(config, ledger, clock())
+            except StateError as error:
+                yield Finding("ledger", Level.ERROR, str(error))
+            yield of_key
+            if ledger and key and not offline:
+                environment = Environment(key, clock, sleep)
                 yield _check_youtube(config, environment, ledger, min(found.videos, default=ANY_VIDEO))
 
 

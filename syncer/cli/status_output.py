@@ -9,8 +9,13 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from syncer.config.sections import Config
-    from syncer.model import VideoId
+    from syncer.decide.quota import BucketStatus
+    from syncer.model import Bucket, VideoId
+    from syncer.state.ledger import Sharing
     from syncer.status.status import Status
+
+SITES_SHOWN = 10
+"""How many of the sites that share a ledger are shown, those with the most units first."""
 
 SYNCS_SHOWN = 5
 """How many of the last syncs are shown."""
@@ -83,6 +88,7 @@ def _show_syncs(status: Status, *, daemon: bool) -> None:
         show("No daemon is running; `syncer sync` updates the counts now.")
     for bucket, left in status.buckets.items():
         show(f"Quota {bucket}: {in_words(left)}.")
+    _show_ledger(status.sharing, status.buckets)
     show(f"Quota resets at {utc(status.quota_resets)} (midnight Pacific).")
     if status.demand.videos:
         show(f"{demand_outline(status.demand)}.")
@@ -90,6 +96,31 @@ def _show_syncs(status: Status, *, daemon: bool) -> None:
         show(f"Whether videos play: {state_sums(status.states)} (see `syncer videos`).")
     if status.build:
         show(f"Build hook: {build_sentence(status.build)}.")
+
+
+def _show_ledger(sharing: Sharing | None, buckets: Mapping[Bucket, BucketStatus]) -> None:
+    from syncer.cli.show import show, show_table
+    from syncer.status.sharing import sharing_outline, sharing_warnings
+    from syncer.wording import utc
+
+    if sharing is None:
+        return
+    show(f"Quota ledger: {sharing_outline(sharing, buckets)}.")
+    largest = sorted(sharing.sites, key=lambda site: -sum(site.units.values()))
+    rows = [
+        (
+            site.name,
+            "-" if site.share is None else f"{site.share}%",
+            *(f"{site.units[bucket]:,}" for bucket in buckets),
+            utc(site.seen),
+        )
+        for site in largest[:SITES_SHOWN]
+    ]
+    show_table(("site", "share", *buckets, "last sync"), rows, right=(1, 2, 3))
+    if len(largest) > SITES_SHOWN:
+        show(f"And {len(largest) - SITES_SHOWN:,} more (--json lists all).")
+    for warning in sharing_warnings(sharing, buckets):
+        show(f"{warning}.", "bold yellow")
 
 
 def _show_videos(status: Status, pages: Mapping[VideoId, Sequence[str]], *, daemon: bool) -> None:

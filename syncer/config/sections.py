@@ -311,6 +311,11 @@ class Config(Section):
         return Path(os.path.normpath(self.site / self.state.directory))
 
     @property
+    def ledger_path(self) -> Path | None:
+        """The absolute path of the ledger that the site shares with others; None: it has its own, in its state."""
+        return None if self.quota.ledger is None else Path(os.path.normpath(self.site / self.quota.ledger))
+
+    @property
     def mapped_counts(self) -> frozenset[Count]:
         """The counts that a collection of the site maps."""
         return frozenset(count for collection in self.collections for count in collection.fields.counts)

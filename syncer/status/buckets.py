@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from syncer.decide.quota import BucketStatus, is_early
@@ -29,7 +28,8 @@ def open_ledger(
     """
     quota = config.quota
     limits = {Bucket.STATS: quota.stats_units_per_day, Bucket.GENERAL: quota.general_units_per_day}
-    if quota.ledger is None:
+    path = config.ledger_path
+    if path is None:
         return nullcontext(OwnLedger(database, limits, quota.reserve))
     from syncer.decide.project_quota import SiteTerms
     from syncer.state.shared_ledger import LedgerMember, open_shared_ledger
@@ -38,7 +38,7 @@ def open_ledger(
     member = LedgerMember(
         os.path.realpath(config.site), config.site_name, SiteTerms(stated, quota.share), quota.reserve, limits, key
     )
-    return open_shared_ledger(Path(os.path.normpath(config.site / quota.ledger)), member, at, writes=writes)
+    return open_shared_ledger(path, member, at, writes=writes)
 
 
 def note_spent_day(ledger: QuotaLedger, bucket: Bucket, at: datetime) -> None:
@@ -65,7 +65,7 @@ def cut_quotas(ledger: QuotaLedger, at: datetime) -> list[Problem]:
                 f"YouTube said that the day's quota for {METHODS[bucket]} was used up after {units:,} of"
                 f" {status.project_limit:,} units. YouTube may have cut your project's quota: look for its mail to the"
                 " project's owner, and compare the quota in the Google Cloud console (IAM & Admin > Quotas) with"
-                f" quota.{bucket}_units_per_day. If other programs use the project too, set that to this site's part."
+                f" quota.{bucket}_units_per_day. If other programs use the project too, set that to what they leave."
             )
             problems.append(Problem(ProblemKind.QUOTA_CUT, METHODS[bucket], message))
     return problems

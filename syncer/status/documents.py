@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import date
 from typing import TYPE_CHECKING, TypedDict
 
 from syncer.decide.unconfirmed import view_meaning
 from syncer.diff_log.lines import timestamp
-from syncer.model import Bucket, Count, Reading, VideoId
+from syncer.model import Count, Reading, VideoId
 from syncer.status.build_status import build_json
 from syncer.status.held_back import held_back_json
 from syncer.status.play_report import UNKNOWN
 from syncer.status.report import problem_json
+from syncer.status.sharing import LedgerDocument, sharing_json
 
 if TYPE_CHECKING:
-    from syncer.decide.quota import BucketStatus
     from syncer.state.search import KnownVideo
     from syncer.status.status import Status
 
@@ -37,7 +37,7 @@ def status_json(status: Status) -> dict[str, object]:
         "site": status.site,
         "syncs": list(status.syncs),
         "next_sync": timestamp(status.next_sync),
-        "quota": quota_json(status.buckets),
+        "quota": quota_json(status),
         "quota_resets": timestamp(status.quota_resets),
         "units_a_day": {"needed": round(demand.needed, 1), "budget": demand.budget},
         "longest_unread": {"video_id": demand.oldest[0], "read_at": timestamp(demand.oldest[1])}
@@ -68,16 +68,17 @@ def status_json(status: Status) -> dict[str, object]:
     }
 
 
-def quota_json(buckets: Mapping[Bucket, BucketStatus]) -> dict[str, QuotaOfBucket]:
-    """Return what is left of the day's quota, by bucket."""
-    return {
+def quota_json(status: Status) -> dict[str, QuotaOfBucket | LedgerDocument | None]:
+    """Return what is left of the day's quota, by bucket, and who shares the ledger."""
+    of_buckets: dict[str, QuotaOfBucket] = {
         bucket.value: {
-            "spent": status.spent,
-            "left": status.left,
-            "parked_until": timestamp(status.parked_until) if status.parked_until else None,
+            "spent": each.spent,
+            "left": each.left,
+            "parked_until": timestamp(each.parked_until) if each.parked_until else None,
         }
-        for bucket, status in buckets.items()
+        for bucket, each in status.buckets.items()
     }
+    return {**of_buckets, "ledger": sharing_json(status.sharing, status.buckets) if status.sharing else None}
 
 
 def history_json(video: VideoId, readings: Sequence[Reading]) -> dict[str, object]:

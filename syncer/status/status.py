@@ -17,6 +17,7 @@ from syncer.model import Bucket, Count, Problem, VideoId
 from syncer.state.checks import playing_brake
 from syncer.state.database import Database
 from syncer.state.judging import count_braked, count_suppressed, current_brake, unconfirmed_counts
+from syncer.state.ledger import Sharing
 from syncer.state.lock import is_held
 from syncer.state.play_states import count_states, stopped_videos
 from syncer.state.search import hidden_counts
@@ -45,6 +46,8 @@ class Status:
     """When the last sync of the whole site began: the schedule counts from it."""
     next_sync: datetime
     buckets: Mapping[Bucket, BucketStatus]
+    sharing: Sharing | None
+    """Which sites share the ledger; None: it is the site's own."""
     quota_resets: datetime
     missing: Sequence[Missing]
     gone: Sequence[Missing]
@@ -112,13 +115,14 @@ def status_of(
     brake = current_brake(database, config.mapped_counts) or of_playing
     leftovers, running = find_leftovers(os.path.realpath(config.site), database), is_held(config.state_directory)
     with open_ledger(config, database, now) as ledger:
-        balances = ledger.balances(now)
+        balances, sharing = ledger.balances(now), ledger.sharing(now)
     return Status(
         site=str(config.site),
         syncs=outlines,
         last_whole=last,
         next_sync=next_sync or first_time(config.schedule.as_model(), last, now),
         buckets=balances,
+        sharing=sharing,
         quota_resets=next_reset(now),
         missing=missing,
         gone=[video for video in missing if video.gone],

@@ -131,7 +131,7 @@ def site_status_json(sources: Sources) -> dict[str, object]:
 def site_quota_json(sources: Sources) -> dict[str, object]:
     """Return the JSON document of the quota of one site. Raises StateError."""
     seen = overview(sources, changes=0).status
-    return {"quota": quota_json(seen.buckets), "quota_resets": timestamp(seen.quota_resets)}
+    return {"quota": quota_json(seen), "quota_resets": timestamp(seen.quota_resets)}
 
 
 def daemon_json(daemon: DaemonState) -> dict[str, object]:

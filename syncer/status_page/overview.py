@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
 
 from starlette.responses import HTMLResponse
@@ -14,6 +15,7 @@ from syncer.status.buckets import in_words
 from syncer.status.build_status import build_sentence
 from syncer.status.demand import demand_outline
 from syncer.status.held_back import held_back_outline
+from syncer.status.sharing import sharing_outline, sharing_warnings
 from syncer.status.status import Status
 from syncer.status_page.chart import sync_bars
 from syncer.status_page.frame import Frame, page
@@ -103,6 +105,7 @@ def _now(frame: Frame, seen: Overview) -> Markup:
         facts(
             ("Next sync", moment(seen.daemon.next_sync) if seen.daemon.next_sync else later),
             ("Quota resets", together(moment(status.quota_resets), " (midnight Pacific)")),
+            *_sharing(status),
             *([("Units a day", prose(f"{demand_outline(status.demand)}."))] if status.demand.videos else []),
             *([("Undone or dropped", suppressed)] if status.suppressed else []),
             *([("Held back", held_back_outline(held))] if held and held.counts else []),
@@ -112,6 +115,13 @@ def _now(frame: Frame, seen: Overview) -> Markup:
         sync_button(frame),
         id_="now",
     )
+
+
+def _sharing(status: Status) -> Iterator[tuple[str, Markup]]:
+    if status.sharing:
+        yield "Quota ledger", prose(f"{sharing_outline(status.sharing, status.buckets)}.")
+        for warning in sharing_warnings(status.sharing, status.buckets):
+            yield "Check the quota", prose(f"{warning}.")
 
 
 def _syncs(frame: Frame, status: Status) -> Markup:

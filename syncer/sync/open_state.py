@@ -153,7 +153,7 @@ def _open(config: Config, now: datetime, lost: str | None) -> OpenState:
             message = (
                 f"The state {lost}, so syncer started a new one. Lost are the histories of videos, what you undid,"
                 " which readings were held, since when videos are missing, which pages wait for the build hook, and the"
-                " units spent today. There is nothing to do."
+                " units spent today, unless `quota.ledger` counts them. There is nothing to do."
             )
             problems.append(Problem(ProblemKind.STATE_LOST, DATABASE_FILE, message))
             log_state_lost(lost)

@@ -1,0 +1,38 @@
+"""Checks the quota: what is left of it, and the ledger that the site shares with others."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from syncer.check.findings import Finding, Level
+from syncer.status.buckets import in_words
+from syncer.status.sharing import sharing_outline, sharing_warnings
+
+if TYPE_CHECKING:
+    from syncer.config.sections import Config
+    from syncer.state.ledger import QuotaLedger
+
+
+def check_quota(config: Config, ledger: QuotaLedger, now: datetime) -> Iterator[Finding]:
+    """Yield what is left of each bucket, and whether a shared ledger can be used. Raises StateError."""
+    balances, sharing = ledger.balances(now), ledger.sharing(now)
+    for bucket, status in balances.items():
+        if status.scheduled:
+            yield Finding("quota", Level.OK, f"{bucket}: {in_words(status)}")
+        else:
+            remedy = "You need to do nothing: the quota resets at midnight Pacific."
+            yield Finding("quota", Level.WARNING, f"{bucket}: {in_words(status)}. {remedy}")
+    path = config.ledger_path
+    if sharing is None or path is None:
+        return
+    for place in (path, path.parent):
+        if os.path.exists(place) and not os.access(place, os.W_OK):
+            message = f"You may not write {place}, so no sync can count its units in the ledger. Check its permissions."
+            yield Finding("ledger", Level.ERROR, message)
+            return
+    yield Finding("ledger", Level.OK, sharing_outline(sharing, balances))
+    for warning in sharing_warnings(sharing, balances):
+        yield Finding("ledger", Level.WARNING, f"{warning}.")

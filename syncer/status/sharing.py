@@ -1,0 +1,83 @@
+"""Who shares a ledger, in words and in JSON, and what is wrong with how it is shared."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TypedDict
+
+from syncer.decide.quota import BucketStatus
+from syncer.diff_log.lines import timestamp
+from syncer.model import Bucket
+from syncer.state.ledger import Sharing
+from syncer.wording import counted
+
+KEYS = {2: ("Two", "both"), 3: ("Three", "all")}
+"""How many keys, in words."""
+
+
+class SiteOfLedger(TypedDict):
+    """One of the sites that share a ledger."""
+
+    name: str
+    site: str
+    share: float | None
+    units: dict[str, int]
+    last_sync: str
+
+
+class LedgerDocument(TypedDict):
+    """A shared ledger; the units are those spent today."""
+
+    path: str
+    units_per_day: dict[str, int]
+    keys: int
+    sites: list[SiteOfLedger]
+
+
+def sharing_json(sharing: Sharing, balances: Mapping[Bucket, BucketStatus]) -> LedgerDocument:
+    """Return who shares the ledger, what the project has a day, and what each site has spent today."""
+    return {
+        "path": sharing.place,
+        "units_per_day": {bucket.value: status.project_limit for bucket, status in balances.items()},
+        "keys": sharing.keys,
+        "sites": [
+            {
+                "name": each.name,
+                "site": each.site,
+                "share": None if each.share is None else each.share / 100,
+                "units": {bucket.value: units for bucket, units in each.units.items()},
+                "last_sync": timestamp(each.seen),
+            }
+            for each in sharing.sites
+        ],
+    }
+
+
+def sharing_outline(sharing: Sharing, balances: Mapping[Bucket, BucketStatus]) -> str:
+    """Return in words how many sites share the ledger, and what they have spent today."""
+    sites = f"{counted(len(sharing.sites), 'site')} counted together"
+    spent = " and ".join(
+        f"{status.project_spent:,} of {counted(status.project_limit, f'{bucket} unit')}"
+        for bucket, status in balances.items()
+    )
+    return f"{sites} in {sharing.place}: {spent} used today"
+
+
+def sharing_warnings(sharing: Sharing, balances: Mapping[Bucket, BucketStatus]) -> Iterator[str]:
+    """Yield what is wrong with how the ledger is shared, and what to do."""
+    if sharing.keys > 1:
+        number, of_them = KEYS.get(sharing.keys, (str(sharing.keys), "all"))
+        yield (
+            f"{number} keys use this ledger; {of_them} must be of one Google project. While you replace a key, two are"
+            " right: this ends when each site has synced with the new one"
+        )
+    shares = sum(each.share or 0 for each in sharing.sites)
+    if shares > 100:
+        yield f"The shares of the sites are {shares}% together, so a site may find less than its share. Lower some"
+    for bucket, status in balances.items():
+        if not status.budget:
+            yield (
+                f"This site may spend {counted(status.limit, f'{bucket} unit')} of {status.project_limit:,} a day, and"
+                " `quota.reserve` keeps at least as many, so scheduled syncs use none. Lower `reserve`, or give the"
+                " site more with `quota.share`"
+            )
