@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 PAGE_KEYS = ("listen", "token_env", "hosts")
 """The keys of `status_page`; a daemon of several sites uses those of the first config."""
 
+WHOLE = 100
+"""Percent: all shares of a ledger together."""
+
 
 @dataclass(slots=True)
 class CheckedSite:
@@ -27,6 +30,8 @@ class CheckedSite:
     """Its API key, None if it has none; it stays in memory."""
     root: str = field(init=False)
     state: str = field(init=False)
+    ledger: str | None = field(init=False)
+    """The real path of the ledger that it shares with others."""
     collections: list[str] = field(init=False)
     """The real paths of the directories."""
     files: frozenset[str] | None = None
@@ -34,6 +39,8 @@ class CheckedSite:
 
     def __post_init__(self) -> None:
         self.root, self.state = map(os.path.realpath, (self.config.site, self.config.state_directory))
+        ledger = self.config.quota.ledger
+        self.ledger = None if ledger is None else os.path.realpath(os.path.join(self.root, ledger))
         directories = {os.path.join(self.root, each.directory) for each in self.config.collections}
         self.collections = [os.path.join(os.path.realpath(each), "") for each in directories]
 
@@ -52,8 +59,10 @@ def compare(site: CheckedSite, earlier: Sequence[CheckedSite]) -> Iterator[Findi
     """Yield a finding for each thing that a site must not have in common with one before it, or differ in."""
     for other in earlier:
         yield from _compare(other, site)
-    if same_key := [other.config for other in earlier if site.key and site.key == other.key]:
-        yield from _compare_quota(same_key, site.config)
+    if site.key and (apart := [each for each in earlier if each.key == site.key and not _share_ledger(each, site)]):
+        yield from _compare_quota([each.config for each in apart], site.config)
+    if sharing := [each.config for each in earlier if _share_ledger(each, site)]:
+        yield from _compare_ledger(sharing, site.config)
     if earlier:
         yield from _compare_page(earlier[0].config, site.config)
 
@@ -75,16 +84,37 @@ def _compare(earlier: CheckedSite, site: CheckedSite) -> Iterator[Finding]:
         yield Finding("content", Level.WARNING, f"{message} Add them to `exclude` in one of the configs.")
 
 
+def _share_ledger(one: CheckedSite, other: CheckedSite) -> bool:
+    return one.ledger is not None and one.ledger == other.ledger
+
+
 def _compare_quota(earlier: Sequence[Config], config: Config) -> Iterator[Finding]:
     """Yield that sites with one key may use its project's whole quota each, where their configs do not divide it."""
     undivided = [each for each in (config, *earlier) if "stats_units_per_day" not in each.quota.model_fields_set]
     if undivided[:1] == [config] and len(undivided) > 1:
         others = examples([f"'{each.site_name}'" for each in undivided[1:]])
         message = (
-            f"The API key is also that of {others}, and each site may use the whole quota of its project. Divide it:"
-            " set `quota.stats_units_per_day` and `quota.general_units_per_day` in all these configs."
+            f"The API key is also that of {others}, and each site may use the whole quota of its project. Set"
+            " `quota.ledger` to one file in all these configs."
         )
         yield Finding("quota", Level.WARNING, message)
+
+
+def _compare_ledger(earlier: Sequence[Config], config: Config) -> Iterator[Finding]:
+    """Yield where sites cannot be of one project, although they share a ledger, or have shares that leave nothing."""
+    endpoint = config.youtube.endpoint
+    if unlike := [f"'{each.site_name}'" for each in earlier if each.youtube.endpoint != endpoint]:
+        message = (
+            f"`youtube.endpoint` differs from that of {examples(unlike)}, which has the same `quota.ledger`. Use one"
+            " ledger for the sites of one Google project only."
+        )
+        yield Finding("quota", Level.ERROR, message)
+    shares = [each.quota.share for each in (*earlier, config)]
+    total = sum(share for share in shares if share is not None)
+    if total > WHOLE or (total == WHOLE and None in shares):
+        left = "" if total > WHOLE else ", which leaves nothing for the sites without one"
+        message = f"The shares of this ledger's sites (`quota.share`) are {total}% together{left}. Make them smaller."
+        yield Finding("quota", Level.ERROR, message)
 
 
 def _compare_page(first: Config, config: Config) -> Iterator[Finding]:

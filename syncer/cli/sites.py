@@ -117,6 +117,7 @@ def in_turn(
     An error in a turn is printed, and does not keep the others from theirs; a stop does.
     """
     from syncer.cli.show_error import error_document, logged_bug, show_error
+    from syncer.daemon.site_names import about
 
     results: dict[str, Result] = {}
     late: list[str] = []
@@ -131,7 +132,8 @@ def in_turn(
             late.append(name)
             continue
         try:
-            results[name] = turn()
+            with about(name):
+                results[name] = turn()
             continue
         except SyncerError as raised:
             error = raised

@@ -1,0 +1,298 @@
+"""`syncer status`, `check` and `trigger` of several sites."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import sqlite3
+import threading
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+from socketserver import UnixStreamServer
+
+import pytest
+
+from syncer.simulator.server import Simulator
+from syncer.simulator.world import World
+from syncer.state.lock import DaemonLock
+from tests.daemon_process import Daemon, fill
+from tests.forks import PIPE, Fork
+from tests.several import Sites
+from tests.site import Run, Site
+from tests.terminal import environment, on_a_terminal
+from tests.waiting import TIMEOUT, until
+
+BROKEN = "collections: [\n"
+NEVER = "every: 900h, jitter: 0s"
+PROBLEM = b"---\nvid_id: nonsense\nviewcount: 1\n---\n"
+
+
+@pytest.fixture
+def sites(tmp_path: Path, youtube: Simulator, syncer: Run, monkeypatch: pytest.MonkeyPatch) -> Sites:
+    """No site yet; the working directory is the one above all, and `sites.d/` in it."""
+    monkeypatch.chdir(tmp_path)
+    return Sites(tmp_path, youtube.url)
+
+
+def damage(site: Site) -> None:
+    """Makes the state one of a newer version."""
+    site.state.mkdir(exist_ok=True)
+    with sqlite3.connect(site.state / "state.sqlite3") as database:
+        database.execute("PRAGMA user_version = 99")
+    database.close()
+
+
+def test_status_has_a_line_for_each_site_and_says_which_need_attention_and_why(sites: Sites, syncer: Run) -> None:
+    for name in ("blog", "docs", "new", "shop"):
+        sites.add(name)
+    sites.add("notes")
+    sites.config("notes").write_text(BROKEN, encoding="utf-8")
+    sites["shop"].put("content/bad.md", PROBLEM)
+    syncer("-c", "sites.d", "sync", "--site", "blog", "--site", "shop")
+    damage(sites["docs"])
+    ran = syncer("-c", "sites.d", "status")
+    head, blog, docs, new, shop, daemon, count, *reasons, end = ran.out.splitlines()
+    assert head == "site  last sync (UTC)   changed  problems  missing  next sync (UTC)"
+    assert blog[:4] == "blog"
+    assert blog.split()[3:] == ["2", "0", "0", "-"]
+    assert docs.split() == ["docs", *"-----"]
+    assert new.split() == ["new", "-", "-", "-", "0", "-"]
+    assert shop.split()[3:] == ["2", "1", "0", "-"]
+    assert daemon == "No daemon is running; `syncer sync` updates the counts now."
+    assert count == "3 of 5 sites need attention:"
+    assert [reason.split(": ")[0] for reason in reasons] == ["  sites.d/notes.yaml", "  docs", "  shop"]
+    assert reasons[2] == "  shop: 1 problem"
+    assert end == "Run `syncer status --site NAME` to see more of a site."
+    assert ran.code == 2
+    assert [line.split(": ")[1] for line in ran.err.splitlines()] == [f"{sites.config('notes')}:1", "docs"]
+
+
+def test_status_shows_all_of_a_site_with_site_or_v_below_its_name(sites: Sites, syncer: Run) -> None:
+    for name in ("blog", "shop"):
+        sites.add(name)
+    alone = syncer("-c", "sites.d/shop.yaml", "status").out
+    assert syncer("-c", "sites.d", "status", "--site", "shop").out == f"shop:\n{alone}"
+    both = syncer("-c", "sites.d", "-v", "status").out
+    assert both == f"blog:\n{alone}\nshop:\n{alone}"
+
+
+def test_status_as_json_has_the_document_of_each_site(sites: Sites, syncer: Run) -> None:
+    for name in ("blog", "shop"):
+        sites.add(name)
+    syncer("-c", "sites.d", "sync")
+    alone = {name: syncer("-c", f"sites.d/{name}.yaml", "status", "--json").document for name in ("blog", "shop")}
+    assert syncer("-c", "sites.d", "status", "--json").document == {"sites": alone, "exit": 0}
+
+
+def test_the_table_of_sites_fits_a_terminal(sites: Sites) -> None:
+    for name in ("a-site-name", "blog"):
+        sites.add(name, git="commit: false")
+    shown = on_a_terminal(sites["blog"], "-c", str(sites.folder), "status", COLUMNS="80").decode()
+    assert "a-site-name  -" in shown, "the name is on the line of its site"
+
+
+def test_status_says_of_a_running_daemon_when_the_next_sync_is(sites: Sites, syncer: Run) -> None:
+    sites.add("blog", schedule=NEVER)
+    sites.add("shop", schedule=NEVER)
+    with Daemon(sites["shop"]) as daemon:
+        daemon.until("Sync 2")
+        _, blog, shop, without, *_ = syncer("-c", "sites.d", "status").out.splitlines()
+    assert (blog.split()[-1], without) == ("-", "No daemon syncs blog.")
+    assert len(shop.split()[-2]) == len("2026-11-28")
+
+
+def test_check_checks_each_site_and_lists_the_mistakes_of_an_invalid_config(sites: Sites, syncer: Run) -> None:
+    for name in ("blog", "notes", "shop"):
+        sites.add(name, key="NO_SUCH_KEY" if name == "shop" else None)
+    sites.config("notes").write_text(BROKEN, encoding="utf-8")
+    ran = syncer("-c", "sites.d", "check", "--json")
+    document = ran.document
+    assert (ran.code, document["exit"], list(document["sites"])) == (1, 1, ["sites.d/notes.yaml", "blog", "shop"])
+    errors = {
+        name: [check["name"] for check in entry["checks"] if check["level"] == "error"]
+        for name, entry in document["sites"].items()
+    }
+    assert errors == {"sites.d/notes.yaml": ["config"], "blog": [], "shop": ["key"]}
+    assert [entry["exit"] for entry in document["sites"].values()] == [1, 0, 1]
+    text = syncer("-c", "sites.d", "check", "--offline").out
+    assert [line for line in text.splitlines() if line.endswith(":")] == ["sites.d/notes.yaml:", "blog:", "shop:"]
+    assert text.endswith("\n\n3 sites, 2 with errors: sites.d/notes.yaml, shop.\n")
+
+
+def findings(syncer: Run, *options: str) -> dict[str, list[tuple[str, str, str]]]:
+    """What a check says beyond `ok`, without what it says of each site of the tests."""
+    document = syncer("-c", "sites.d", "check", "--offline", "--json", *options).document
+    return {
+        name: [
+            (check["name"], check["level"], check["message"])
+            for check in entry["checks"]
+            if check["level"] != "ok" and check["name"] != "git"
+        ]
+        for name, entry in document["sites"].items()
+    }
+
+
+def test_check_warns_of_one_key_without_one_ledger(sites: Sites, syncer: Run) -> None:
+    for name in ("blog", "docs", "shop"):
+        sites.add(name)
+    found = findings(syncer)
+    assert found["blog"] == []
+    assert [each[:2] for each in found["docs"]] == [("quota", "warning")]
+    [(_, _, message)] = found["shop"]
+    assert message.startswith("The API key is also that of 'blog', 'docs', and each site may use the whole quota")
+    sites.configure("docs", quota="stats_units_per_day: 5000")
+    assert findings(syncer, "--site", "docs") == {"docs": []}, "its quota is divided by hand"
+    for name in ("blog", "shop"):
+        sites.configure(name, quota="ledger: ../ledger.sqlite3")
+    assert [found for found in findings(syncer)["shop"] if found[0] == "quota" and "API key" in found[2]] == []
+
+
+def test_sites_of_one_ledger_have_one_endpoint_and_shares_that_leave_something(sites: Sites, syncer: Run) -> None:
+    for name, share in (("blog", 60), ("docs", 40), ("shop", 20)):
+        sites.add(name, quota=f"ledger: ../ledger.sqlite3, share: {share}%")
+    errors = {name: [found[2] for found in each if found[1] == "error"] for name, each in findings(syncer).items()}
+    assert (errors["blog"], errors["docs"]) == ([], [])
+    assert errors["shop"] == ["The shares of this ledger's sites (`quota.share`) are 120% together. Make them smaller."]
+    sites.configure("shop", quota="ledger: ../ledger.sqlite3")
+    assert [found[2] for found in findings(syncer)["shop"] if "nothing for the sites without one" in found[2]]
+    text = sites.config("docs").read_text(encoding="utf-8")
+    sites.config("docs").write_text(text.replace("http://127.0.0.1", "http://localhost"), encoding="utf-8")
+    [message] = [found[2] for found in findings(syncer)["docs"] if found[1] == "error"]
+    assert message.startswith("`youtube.endpoint` differs from that of 'blog', which has the same `quota.ledger`.")
+
+
+def test_two_sites_have_their_own_states_and_directories(sites: Sites, syncer: Run) -> None:
+    sites.add("blog")
+    sites.add("docs", state=f"directory: {sites['blog'].state}")
+    sites.add("shop")
+    text = sites.config("shop").read_text(encoding="utf-8")
+    again = text.replace(str(sites["shop"].root), str(sites["blog"].root))
+    sites.config("shop").write_text(f"{again}name: shop\n", encoding="utf-8")
+    found = findings(syncer)
+    assert [(name, level) for name, level, text in found["docs"] if "is also the state of 'blog'" in text] == [
+        ("state", "error")
+    ]
+    assert [(name, level) for name, level, text in found["shop"] if "is also the site of 'blog'" in text] == [
+        ("config", "error")
+    ]
+
+
+def test_a_page_of_two_sites_is_a_warning(sites: Sites, syncer: Run) -> None:
+    sites.add("outer", pages=2)
+    sites.add("inner", inside="outer/content", pages=2)
+    [warning] = [found for found in findings(syncer)["outer"] if found[0] == "content"]
+    first = min(f"content/inner/content/{video}.md" for video in sites.videos("inner", 2))
+    assert warning[1] == "warning"
+    assert f"2 files also in a collection of 'inner', which writes the same counts: {first}" in warning[2]
+    shutil.rmtree(sites["outer"].root / "content/lists")
+    text = sites.config("outer").read_text(encoding="utf-8").replace('["/lists/"]', '["/lists/", "/inner/"]')
+    (sites["outer"].root / "content/lists").mkdir()
+    sites.config("outer").write_text(text, encoding="utf-8")
+    assert [found for found in findings(syncer)["outer"] if found[0] == "content"] == []
+
+
+def test_a_status_page_of_a_later_config_is_the_first_one_or_an_error(sites: Sites, syncer: Run) -> None:
+    for name in ("blog", "shop"):
+        sites.add(name)
+    assert [found for found in findings(syncer)["shop"] if found[0] == "daemon"] == []
+    sites.configure("shop", status_page="listen: '127.0.0.1:8799', hosts: [example.org]")
+    found = [found for found in findings(syncer)["shop"] if found[0] == "daemon"]
+    assert [(level, text.split(" differs")[0]) for _, level, text in found] == [
+        ("error", "`status_page.listen`"),
+        ("error", "`status_page.hosts`"),
+    ]
+    text = sites.config("shop").read_text(encoding="utf-8")
+    without = "\n".join(line for line in text.splitlines() if not line.startswith("status_page"))
+    sites.config("shop").write_text(f"{without}\n", encoding="utf-8")
+    assert [found for found in findings(syncer)["shop"] if found[0] == "daemon"] == [], "it does not set any"
+
+
+def test_trigger_makes_all_daemons_sync_and_prints_each_result_below_its_name(sites: Sites, syncer: Run) -> None:
+    for name in ("blog", "docs", "shop"):
+        sites.add(name, schedule=NEVER)
+    with Daemon(sites["blog"]) as blog, Daemon(sites["shop"]) as shop:
+        for daemon in (blog, shop):
+            daemon.until("Sync 2")
+        sites["shop"].put("content/bad.md", PROBLEM)
+        ran = syncer("-c", "sites.d", "trigger")
+        assert ran.out == (
+            "blog:\n1 page, 1 video: none requested. Changed 0 counts on 0 pages.\n"
+            "Skipped 1 video checked less than 5 minutes ago or gone (`syncer sync --all` includes them).\n\n"
+            "shop:\n1 page, 1 video: none requested. Changed 0 counts on 0 pages.\n"
+            "Skipped 1 video checked less than 5 minutes ago or gone (`syncer sync --all` includes them).\n"
+            "1 problem: run `syncer status` to see it.\n\n"
+            "3 sites, 2 need attention: docs, shop.\n"
+        )
+        assert ran.err.startswith("syncer: docs: no daemon is running; ")
+        assert ran.code == 2
+        ran = syncer("-c", "sites.d", "trigger", "--no-wait", "--site", "blog")
+        assert (ran.code, ran.out) == (0, "The daemon syncs blog now. Run `syncer status` to see how it went.\n")
+    ran = syncer("-c", "sites.d", "trigger")
+    assert (ran.code, ran.out, ran.err.count("no daemon is running")) == (2, "", 1), "said once"
+
+
+def test_all_sites_are_triggered_before_the_first_is_waited_for(sites: Sites) -> None:
+    with Simulator(World(), latency=0.5) as slow:
+        for name in ("blog", "shop"):
+            sites.add(name, schedule=NEVER)
+        Site(sites["blog"].root, slow.url).configure(schedule=NEVER, youtube="connections: 1")
+        with Daemon(sites["blog"]) as blog, Daemon(sites["shop"]) as shop:
+            for daemon in (blog, shop):
+                daemon.until("Sync 2")
+            fill(sites["blog"], 200)
+            asked = slow.requests
+            with Fork(
+                "-m", "syncer", "-c", "sites.d", "trigger", cwd=sites.root, env=environment(), stderr=PIPE
+            ) as ran:
+                until(lambda: slow.requests > asked)
+                shop.until("Sync 2")
+                ran.send_signal(signal.SIGINT)
+                _, err = ran.communicate(timeout=TIMEOUT)
+    assert ran.returncode == 130
+    assert err == (
+        "syncer: blog: stopped waiting; the daemon continues the sync\nsyncer: stopped before the turn of shop\n"
+    )
+
+
+class Asked(BaseHTTPRequestHandler):
+    """A daemon of several sites that has just one response."""
+
+    paths: list[str] = []  # noqa: RUF012 - one server at a time
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.paths.append(self.path)
+        self.send_response(202)
+        self.send_header("Location", f"{self.path}/1")
+        self.end_headers()
+
+    def do_GET(self) -> None:
+        self.paths.append(self.path)
+        self.send_response(200)
+        self.end_headers()
+        report = {"error": {"kind": "git", "message": "as asked"}, "exit": 2}
+        self.wfile.write(json.dumps({"progress": None, "report": report}).encode())
+
+    def log_message(self, *_: object) -> None: ...
+
+
+def test_the_prefix_in_the_address_of_a_daemon_is_part_of_what_is_requested(sites: Sites, syncer: Run) -> None:
+    made = sites.add("blog")
+    made.state.mkdir()
+    path = Path(os.environ["XDG_RUNTIME_DIR"], "other.sock")
+    lock = DaemonLock(made.state)
+    with UnixStreamServer(str(path), Asked) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+        thread.start()
+        lock.name_socket(path, "/sites/a%20blog")
+        ran = syncer("-c", "sites.d", "trigger")
+        lock.name_socket(path, "/sites/caf\u00e9 \n")
+        damaged = syncer("-c", "sites.d", "trigger")
+        server.shutdown()
+        thread.join()
+    lock.close()
+    assert Asked.paths == ["/sites/a%20blog/api/v1/triggers", "/sites/a%20blog/api/v1/triggers/1"]
+    assert (ran.code, ran.err) == (2, "syncer: blog: as asked\n")
+    assert (damaged.code, "cannot reach the daemon" in damaged.err, "Traceback" in damaged.err) == (2, True, False)
