@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Literal
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, sync_playwright
 
+from syncer.control import LastSync, SyncProgress
 from syncer.simulator.clock import Clock
 from syncer.simulator.server import Simulator
 from syncer.simulator.world import World
 from tests.daemon_process import Daemon
 from tests.site import Site, crlf, ids, plain
+from tests.steered import served_sites
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 pytestmark = [
@@ -53,18 +58,55 @@ def page_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             yield daemon.until("Status page at").split()[-1]
 
 
+@pytest.fixture(scope="module")
+def sites_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of the pages of two hundred sites, of which some need attention."""
+    now = datetime.now(UTC)
+    good = LastSync("20261122T150003Z-9f2c", now - timedelta(hours=2), 0, 20, 3, 1234, 0, 1)
+    with Simulator(World()) as youtube:
+        site = Site(tmp_path_factory.mktemp("sites") / "site", youtube.url)
+        (site.root / "content" / "lists").mkdir(parents=True)
+        site.configure()
+        site.put("content/a.md", crlf(ids(1)[0], 1, 2))
+        site.sync(now)
+        with served_sites(*[site] * 200, names=[f"customer-{number:03}" for number in range(200)]) as served:
+            for steered in served.sites.values():
+                steered.daemon_state = replace(steered.daemon_state, last=good, last_whole=now)
+            for name, changes in (
+                ("customer-150", {"stalled": True, "running": True}),
+                ("customer-151", {"last": replace(good, exit=1, problems=3)}),
+                ("customer-152", {"running": True, "progress": SyncProgress("ask", 50, 120), "next_sync": None}),
+            ):
+                steered = served.sites[name]
+                steered.daemon_state = replace(steered.daemon_state, **changes)
+            served.left_out["/etc/syncer/sites.d/a-long-name-of-a-config.yaml"] = "schedule.evry: unknown key"
+            yield served.url
+
+
 @pytest.fixture(params=[(width, scheme) for width in WIDTHS for scheme in SCHEMES], ids=str)
 def page(browser: Browser, page_url: str, request: pytest.FixtureRequest) -> Iterator[Page]:
     """A page without JavaScript, in each width and colour scheme. Any complaint of the browser fails the test."""
-    width, scheme = request.param
+    with opened(browser, page_url, *request.param) as page:
+        yield page
+
+
+@pytest.fixture(params=[(width, scheme) for width in WIDTHS for scheme in SCHEMES], ids=str)
+def sites_page(browser: Browser, sites_url: str, request: pytest.FixtureRequest) -> Iterator[Page]:
+    """The same, of several sites."""
+    with opened(browser, sites_url, *request.param) as page:
+        yield page
+
+
+@contextmanager
+def opened(browser: Browser, url: str, width: int, scheme: Literal["light", "dark"]) -> Iterator[Page]:
     context = browser.new_context(
-        viewport={"width": width, "height": 800}, color_scheme=scheme, java_script_enabled=False, base_url=page_url
+        viewport={"width": width, "height": 800}, color_scheme=scheme, java_script_enabled=False, base_url=url
     )
-    opened = context.new_page()
+    page = context.new_page()
     complaints: list[str] = []
-    opened.on("console", lambda message: complaints.append(message.text))
-    opened.on("requestfailed", lambda failed: complaints.append(f"{failed.url}: {failed.failure}"))
-    yield opened
+    page.on("console", lambda message: complaints.append(message.text))
+    page.on("requestfailed", lambda failed: complaints.append(f"{failed.url}: {failed.failure}"))
+    yield page
     context.close()
     assert [text for text in complaints if "ERR_ABORTED" not in text] == []  # a page was left while it loaded
 
@@ -133,6 +175,62 @@ def test_the_keyboard_is_enough_to_find_a_video_and_start_a_sync(page: Page) -> 
     page.wait_for_url(f"**/videos/{ids(1)[0]}")
 
 
+def test_the_overview_of_all_sites_has_those_that_need_attention_first_and_fits_the_screen(sites_page: Page) -> None:
+    sites_page.goto("/")
+    assert "200 sites. 2 need attention. 1 config left out. 1 syncing." in sites_page.get_by_role("status").inner_text()
+    rows = sites_page.get_by_role("region", name="Sites", exact=True).locator("tbody tr")
+    assert rows.count() == 200
+    for number, (name, sign, words) in enumerate(
+        (
+            ("customer-150", "\u2715", "stalled"),
+            ("customer-151", "!", "needs attention"),
+            ("customer-000", "\u2713", "idle"),
+        )
+    ):
+        row = rows.nth(number)
+        assert row.get_by_role("link", name=name).is_visible()
+        status = row.locator("strong")
+        assert (status.inner_text(), sign_of(status)) == (words, sign), "not by colour alone"
+        for cell in row.locator("td").all():
+            assert cell.is_visible()
+    assert sites_page.get_by_role("region", name="Left out").is_visible()
+    require_that_it_fits(sites_page)
+    for selector in ("h1", "main a", "tbody strong", ".verdict", "tbody td", "footer", ".wrong", ".attention", ".well"):
+        assert contrast(sites_page, selector) >= 4.5, selector
+
+
+def test_the_numbers_of_a_site_keep_their_names_on_a_phone(sites_page: Page) -> None:
+    sites_page.goto("/")
+    is_narrow = sites_page.evaluate("innerWidth") < 800
+    cells = sites_page.locator("tbody tr").first.locator("td").all()[2:5]
+    assert [sign_of(cell) for cell in cells] == (["changed ", "problems ", "missing "] if is_narrow else ["", "", ""])
+    assert sites_page.get_by_role("columnheader", name="changed").is_visible() != is_narrow
+
+
+def test_the_keyboard_is_enough_to_go_to_a_site_to_another_one_and_back(sites_page: Page) -> None:
+    sites_page.goto("/")
+    tab_to(sites_page, "customer-150")
+    require_that_focus_is_seen(sites_page)
+    sites_page.keyboard.press("Enter")
+    sites_page.wait_for_url("**/sites/customer-150/")
+    require_that_it_fits(sites_page)
+    chooser = sites_page.get_by_role("combobox", name="Site")
+    chooser.focus()
+    require_that_focus_is_seen(sites_page)
+    chooser.select_option("customer-199")
+    sites_page.keyboard.press("Tab")
+    assert focused(sites_page) == "Go"
+    sites_page.keyboard.press("Enter")
+    sites_page.wait_for_url("**/sites/customer-199/")
+    sites_page.get_by_role("link", name="Videos").click()
+    sites_page.wait_for_url("**/sites/customer-199/videos")
+    sites_page.get_by_role("link", name=ids(1)[0], exact=True).click()
+    assert sites_page.get_by_role("heading", level=1).inner_text() == 'Caf\u00e9: a "tour"'
+    require_that_it_fits(sites_page)
+    sites_page.get_by_role("link", name="All sites").click()
+    assert sites_page.get_by_role("heading", level=1).inner_text() == "All sites"
+
+
 def test_a_printed_page_has_no_buttons(page: Page) -> None:
     page.goto("/")
     page.emulate_media(media="print")
@@ -149,6 +247,12 @@ def require_that_it_fits(page: Page) -> None:
 
 def require_that_focus_is_seen(page: Page) -> None:
     assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
+
+
+def sign_of(located: Locator) -> str:
+    """What the style sheet adds before an element."""
+    content = str(located.evaluate("element => getComputedStyle(element, '::before').content"))
+    return "" if content in {"none", "normal"} else content.strip('"')
 
 
 def focused(page: Page) -> str:
