@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 
 from syncer.config.parse import parse_config
+from syncer.errors import StateError
 from syncer.model import Bucket, Count, VideoId
 from syncer.simulator.faults import parse_fault
 from syncer.simulator.server import Simulator
 from syncer.simulator.world import Video, VideoState, World
 from syncer.state.database import open_to_read
-from syncer.state.exchange import LedgerExchange
 from syncer.state.videos import history
 from syncer.status.report import SyncReport, report_json
 from syncer.sync.forget import Selection, forget
@@ -217,6 +217,8 @@ def test_a_purge_of_a_video_or_of_all_deletes_it_in_the_ledger_too(sites: Sites)
     purge = {"dry_run": False, "clock": lambda: NOON, "sleep": lambda _: None}
     forget(config, Selection(video=VideoId(VIDEOS[0])), **purge)  # type: ignore[arg-type]
     assert set(sites.stored()) == set(VIDEOS[1:])
+    assert VIDEOS[0].encode() not in sites.ledger.read_bytes()
+    assert VIDEOS[1].encode() in sites.ledger.read_bytes()
     forget(config, Selection(), **purge)  # type: ignore[arg-type]
     assert sites.stored() == {}
 
@@ -233,20 +235,50 @@ def test_readings_of_the_ledger_are_deleted_when_the_first_of_its_sites_may_not_
 
 
 def test_a_sync_that_ends_between_its_own_state_and_the_ledger_costs_the_other_site_a_request(
-    sites: Sites, monkeypatch: pytest.MonkeyPatch
+    sites: Sites,
 ) -> None:
-    def killed(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr(LedgerExchange, "share", killed)
-        with pytest.raises(KeyboardInterrupt):
-            sites.sync(sites.ours, NOON)
+    sites.sync(sites.ours, NOON)
+    with closing(sqlite3.connect(sites.ledger)) as ledger, ledger:
+        ledger.execute("DELETE FROM readings")  # as if it had ended before they were written
     assert read_at(sites.ours, VIDEOS[0]) == [NOON]
     report = sites.sync(sites.theirs, NOON + HOUR)
     assert (report.asked, report.shared) == (12, 0)
     report = sites.sync(sites.ours, NOON + 2 * HOUR)
     assert (report.asked, report.shared, report.problems) == (0, 12, ())
+
+
+@pytest.mark.parametrize("change", ["views = 'many'", "views = -1", "present = 7", "views = 2 << 62"], ids=str)
+def test_what_is_no_reading_in_the_ledger_never_becomes_a_count(sites: Sites, change: str) -> None:
+    sites.sync(sites.ours, NOON)
+    with closing(sqlite3.connect(sites.ledger)) as ledger, ledger:
+        ledger.execute(f"UPDATE readings SET {change} WHERE id = ?", (VIDEOS[0],))
+    with pytest.raises(StateError, match=str(sites.ledger)):
+        sites.sync(sites.theirs, NOON + HOUR)
+    assert page(sites.theirs) == crlf(VIDEOS[0], 1, 2)
+
+
+def test_a_reading_without_a_time_is_replaced(sites: Sites) -> None:
+    sites.sync(sites.ours, NOON)
+    with closing(sqlite3.connect(sites.ledger)) as ledger, ledger:
+        ledger.execute("UPDATE readings SET at = 'noon' WHERE id = ?", (VIDEOS[0],))
+    report = sites.sync(sites.theirs, NOON + HOUR)
+    assert (report.asked, report.shared) == (1, 11)
+    assert sites.stored()[VIDEOS[0]] == (NOON + HOUR).timestamp()
+
+
+def test_a_scheduled_sync_uses_its_part_of_the_units_and_one_by_hand_what_is_left(sites: Sites) -> None:
+    quota = f"ledger: '{sites.ledger}', stats_units_per_day: 3, general_units_per_day: 3, reserve: 1"
+    for number, site in enumerate((sites.ours, sites.theirs)):
+        site.configure(quota=quota)
+        for video in ids(188, seed=10 + number):
+            site.put(f"content/{video}.md", crlf(video, 1, 2))
+        for day in range(-6, 0, 2):  # each has its days, so that all have been read
+            sites.sync(site, NOON + timedelta(days=day + number), Options())
+    midnight = NOON - timedelta(hours=11)
+    reports = [sites.sync(site, midnight + number * MINUTE) for number, site in enumerate((sites.ours, sites.theirs))]
+    assert [report.asked for report in reports] == [50, 50], "of four units, each has two, for two of its syncs"
+    assert [(report.over_quota, report.exit) for report in reports] == [(0, 0)] * 2
+    assert sites.sync(sites.theirs, NOON, Options()).asked == 50 * 3, "with the reserve of the first bucket"
 
 
 def test_three_sites_request_each_video_once_in_each_interval(sites: Sites, tmp_path: Path) -> None:

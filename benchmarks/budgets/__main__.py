@@ -12,6 +12,7 @@ from pathlib import Path
 from benchmarks.budgets.laws import LAWS, Law
 from benchmarks.budgets.plot import Lines, plot
 from benchmarks.budgets.requests import KNOWING, POLICIES, SYNCS_A_DAY, Size, errors_by_day, least_error
+from benchmarks.budgets.sharing import DIVISIONS, SHARED_UNITS, shared_errors, sharing_table
 from benchmarks.budgets.writes import NAMED, Year, years
 
 ROOT = Path(__file__).parents[2]
@@ -33,7 +34,8 @@ RESULT = """\
 
 ```text
 {requests}
-{writes}```
+{writes}
+{sharing}```
 """
 
 Errors = Mapping[tuple[str, str], Sequence[float]]
@@ -49,12 +51,18 @@ def main() -> int:
     with ProcessPoolExecutor(os.cpu_count()) as pool:
         waiting = {(law.name, policy, run): pool.submit(errors_by_day, law, policy, run) for law, policy, run in runs}
         writing = pool.submit(years, options.pages)
+        shared = {
+            (name, units): pool.submit(shared_errors, name, units, options.days)
+            for name in DIVISIONS
+            for units in SHARED_UNITS
+        }
         least = {law.name: least_error(law, size, size.days / 2) for law in LAWS if law.steady}
         found: dict[tuple[str, str, Size], Sequence[float]] = {}
         for key, run in waiting.items():
             found[key] = run.result()
             print(f"{key[0]}, {key[1]}: {_mean(found[key]):.5f}", file=sys.stderr, flush=True)
         written = writing.result()
+        shared_by = {key: run.result() for key, run in shared.items()}
     errors = {(law, policy): days for (law, policy, run), days in found.items() if run == size}
     met, lines = judge(errors, least, size)
     if options.large:
@@ -63,9 +71,10 @@ def main() -> int:
         lines.append(f"{LARGE.videos:,} videos, {LARGE.units_a_day:,} units a day, {LARGE.days} days, {LAWS[0].name}:")
         lines.append(f"  {ratio:.3f} x the least possible, at most {LARGE_BAR}: {WORDS[ratio <= LARGE_BAR]}")
     requests, writes = "\n".join(lines) + "\n", "\n".join(writes_table(written, options.pages)) + "\n"
-    print(f"{requests}\n{writes}", end="")
+    sharing = "\n".join(sharing_table(shared_by)) + "\n"
+    print(f"{requests}\n{writes}\n{sharing}", end="")
     if options.write:
-        RESULTS.write_text(RESULT.format(requests=requests, writes=writes), encoding="utf-8")
+        RESULTS.write_text(RESULT.format(requests=requests, writes=writes, sharing=sharing), encoding="utf-8")
         shown = {law.name: lines_of(law, errors) for law in LAWS}
         title = f"Mean relative error by day: {size.videos:,} videos, a fifth of them requested each day"
         PLOT.write_text(plot(shown, least, title), encoding="utf-8")

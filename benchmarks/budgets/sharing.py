@@ -288,3 +288,28 @@ def least_error(kinds: Sequence[SiteKind], units: int) -> float:
 
 def _period(drift: float, level: float, shortest: float, longest: float) -> float:
     return min(longest, max(shortest, math.sqrt(2**level / drift))) if drift else longest
+
+
+SHARED_UNITS, SHARED_DAYS = (25, 60), 120
+"""Of one bucket, a day: about a tenth and a quarter of what all syncs of `SITES` could use."""
+
+
+def shared_errors(division: str, units: int, days: int = SHARED_DAYS) -> float:
+    """Return the mean error of `SITES` with a division."""
+    measured = max(1, days - SETTLING_DAYS)
+    sites = simulate(SITES, PlainLedger(units), DIVISIONS[division], SETTLING_DAYS + measured, SETTLING_DAYS)
+    return mean_error(sites, measured)
+
+
+def sharing_table(errors: Mapping[tuple[str, int], float]) -> Iterator[str]:
+    """Yield the lines of the table of divisions; `errors` by division and units a day."""
+    head = "".join(f"{f'{units} units':>12}" for units in SHARED_UNITS)
+    yield f"{len(SITES)} unlike sites with {sum(kind.videos for kind in SITES):,} videos share a project's units a day"
+    yield f"{'mean relative error, in percent':<33}{head}"
+    yield "-" * (33 + len(head))
+    for name in DIVISIONS:
+        yield f"{name:<33}" + "".join(f"{100 * errors[name, units]:>12.3f}" for units in SHARED_UNITS)
+    least = {units: least_error(SITES, units) for units in SHARED_UNITS}
+    yield f"{'least possible':<33}" + "".join(f"{100 * least[units]:>12.3f}" for units in SHARED_UNITS)
+    ratios = " and ".join(f"{errors[OURS, units] / least[units]:.2f}" for units in SHARED_UNITS)
+    yield f"  {ratios} x the least possible"

@@ -132,6 +132,7 @@ class LedgerExchange:
         rest = iter(videos)
         while some := list(islice(rest, LOOKED_UP)):
             with self._file.transaction() as connection:
+                connection.execute("PRAGMA secure_delete = ON")  # so that the file has no trace of them
                 connection.execute(
                     "DELETE FROM readings WHERE id IN (SELECT value FROM json_each(?))", (json.dumps(some),)
                 )
