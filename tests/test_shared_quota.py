@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -29,13 +30,14 @@ Make = Callable[..., Site]
 
 @pytest.fixture
 def make(tmp_path: Path, youtube: Simulator) -> Make:
-    """Makes sites side by side that share a ledger, each with pages of its own."""
+    """Makes sites side by side that share a ledger, each with pages and videos of its own."""
+    others = iter(ids(2_000))
 
     def made(name: str, quota: str = LEDGER, videos: int = 120) -> Site:
         site = Site(tmp_path / name, youtube.url)
         site.configure(quota=quota, youtube=f"{QUICK}, connections: 1")
         (site.root / "content" / "lists").mkdir(parents=True)
-        for video in ids(videos):
+        for video in islice(others, videos):
             site.put(f"content/{video}.md", crlf(video, 1, 2))
         return site
 
@@ -148,7 +150,7 @@ def test_without_a_ledger_no_site_is_in_the_status(site: Site, syncer: Run) -> N
 def test_status_shows_who_shares_the_ledger_and_what_each_has_spent_today(make: Make, syncer: Run, site: Site) -> None:
     one = make("one", f"{LEDGER}, share: 20%")
     site.configure(quota=LEDGER)
-    site.put("content/a.md", crlf(ids(1)[0], 1, 2))
+    site.put("content/a.md", crlf(ids(2_000)[-1], 1, 2))
     assert syncer("-c", str(one.config), "sync").code == syncer("sync").code == 0
     document = syncer("status", "--json").document["quota"]["ledger"]
     assert document["path"].endswith("/quota.sqlite3")

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Final
 
 from syncer.errors import StateError
-from syncer.own_files import PRIVATE_MODE, as_state_error, require_group, require_own
+from syncer.own_files import PRIVATE_MODE, UnsafeFile, as_state_error, require_group, require_own
 from syncer.state.damage import OddValue, Shape, is_damage, odd_rows, shape_of
 from syncer.state.file_system import network_file_system
 
@@ -30,6 +30,9 @@ GROUP_MODE: Final = 0o660
 
 SUFFIXES: Final = ("", "-wal", "-shm", "-journal")
 """The ledger, and the files that SQLite creates beside it."""
+
+ONE_BYTE: Final = 1
+"""SQLite takes a file of this size for an empty database, too, and would overwrite it."""
 
 BUSY_SECONDS: Final = 10.0
 """How long to wait for other processes."""
@@ -135,6 +138,7 @@ class LedgerFile:
                 yield None
                 return
             with closing(_connect(f"{self.path.absolute().as_uri()}?mode=ro")) as disk:
+                disk.execute("BEGIN")
                 yield disk if _version(disk, self.path) == len(MIGRATIONS) else None
 
     def close(self) -> None:
@@ -218,6 +222,8 @@ def _is_shared(path: Path) -> bool:
 
 def _require_safe(path: Path, *, tighten: bool = False) -> None:
     """Check the files, where they exist; `tighten`: give them the right modes. Raises UnsafeFile and OSError."""
+    if path.exists() and path.stat().st_size == ONE_BYTE:
+        raise UnsafeFile(path, "is a file of another program; set `quota.ledger` to a file that does not exist")
     shared = _is_shared(path)
     for suffix in SUFFIXES:
         file = path.with_name(f"{path.name}{suffix}")
