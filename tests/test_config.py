@@ -621,3 +621,15 @@ def test_a_collection_overrides_the_policy_key_by_key() -> None:
 def test_a_policy_that_finds_no_count_too_small_has_no_use_for_when_each_was_written() -> None:
     (policy,) = parse(f"write: {{at_least_every: 28d, at_most_every: 12d}}\n{LEAST}").policies
     assert (policy.at_least_every, policy.at_most_every) == (None, timedelta(days=12))
+
+
+@pytest.mark.parametrize(
+    ("site", "name"),
+    [("/srv/my blog", "my blog"), ("/", "root"), ("/srv/a\udcff\x1b", r"a\udcff\x1b"), ("/srv/caf\u00e9", "caf\u00e9")],
+)
+def test_a_site_without_a_name_is_called_by_its_directory_so_that_an_address_and_a_metric_can_name_it(
+    site: str, name: str
+) -> None:
+    config = parse(LEAST).model_copy(update={"site": Path(site)})
+    assert config.site_name == name
+    assert config.model_copy(update={"name": "given"}).site_name == "given"

@@ -242,6 +242,37 @@ def test_errors_below_a_site_s_api_are_json(page: ServedSites, path: str) -> Non
     assert (answer.status, answer.document["error"]["kind"]) == (404, "http")
 
 
+def test_each_shared_ledger_is_shown_once_however_many_sites_use_it(sites: list[Site], tmp_path: Path) -> None:
+    ledger = tmp_path / "ledger.sqlite3"
+    for site in sites:
+        site.configure(quota=f"ledger: '{ledger}', stats_units_per_day: 5000")
+        site.put("content/b.md", crlf(ids(1)[0], 1, 2))
+        site.sync(NOW)
+    with served_sites(*sites) as page:
+        shown = page.get("/").text.partition('id="ledgers"')[2]
+        assert shown.count(f"2 sites counted together in {ledger}: ") == 1
+        assert re.search(r"[12] of 5,000 stats units", shown)
+        ledger.write_bytes(b"no ledger" * 100)
+        answer = page.get("/")
+        assert (answer.status, list(rows(page))) == (200, ["blog", "shop"])
+        assert str(ledger) in answer.text.partition('id="ledgers"')[2]
+
+
+def test_a_ledger_on_a_disk_that_hangs_keeps_the_overview_only_once(
+    sites: list[Site], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger = tmp_path / "ledger.sqlite3"
+    sites[0].configure(quota=f"ledger: '{ledger}'")
+    sites[0].sync(NOW)
+    monkeypatch.setattr("syncer.status_page.app.LEDGER_TIMEOUT", 0.2)
+    with served_sites(*sites) as page:
+        with locked(ledger):
+            assert "its disk did not respond within 0.2 s" in page.get("/").text
+            assert timed(lambda: page.get("/")) < 5
+            assert f"Cannot read the ledger {ledger}: its disk does not respond" in page.get("/").text
+        until(lambda: "1 site counted together" in page.get("/").text)
+
+
 def test_a_site_that_comes_and_goes_is_shown_at_once_and_its_series_end(page: ServedSites) -> None:
     assert samples(page)['syncer_syncs_total{outcome="ok",site="shop"}'] == 0
     page.remove("shop")
@@ -337,9 +368,9 @@ def test_a_site_whose_state_is_broken_keeps_the_others_in_all_documents(sites: l
 
 
 @contextmanager
-def locked(site: Site) -> Iterator[None]:
-    """Keeps whoever opens the state waiting while the block runs, as a disk does that does not respond."""
-    with closing(sqlite3.connect(site.state / "state.sqlite3", isolation_level=None)) as state:
+def locked(database: Path) -> Iterator[None]:
+    """Keeps whoever opens the database waiting while the block runs, as a disk does that does not respond."""
+    with closing(sqlite3.connect(database, isolation_level=None)) as state:
         state.execute("PRAGMA locking_mode = EXCLUSIVE")
         state.execute("BEGIN EXCLUSIVE")
         yield
@@ -353,7 +384,7 @@ def hanging(sites: list[Site], page: ServedSites, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(site_reads, "SLOW_SECONDS", 0.1)
     monkeypatch.setattr(site_reads, "READ_TIMEOUT", 1.0)
     monkeypatch.setattr(site_reads, "READ_OF_ALL_TIMEOUT", 1.0)
-    with locked(sites[1]):
+    with locked(sites[1].state / "state.sqlite3"):
         yield page
     until(lambda: page.get("/sites/shop/videos").status == 200)
     assert samples(page)['syncer_site_up{site="shop"}'] == 1, "it is up again once its disk responds"

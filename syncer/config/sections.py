@@ -59,6 +59,7 @@ from syncer.decide import schedule
 from syncer.decide.cron import Cron, parse_cron
 from syncer.front_matter.keys import KEYED
 from syncer.model import Count, Detail
+from syncer.wording import safe
 
 
 def _site(value: object, info: ValidationInfo[Mapping[str, str]]) -> Path:
@@ -302,8 +303,8 @@ class Config(Section):
 
     @property
     def site_name(self) -> str:
-        """The name of the site, for people and for `--site`."""
-        return self.name or self.site.name or str(self.site)
+        """The name of the site, for people, for `--site`, for an address and for a label of a metric."""
+        return self.name or safe(self.site.name) or "root"
 
     @property
     def state_directory(self) -> Path:

@@ -14,8 +14,11 @@ from syncer.wording import counted, utc
 from syncer.youtube.answer import METHODS
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from syncer.config.sections import Config
     from syncer.state.database import Database
+    from syncer.state.shared_ledger import SharedLedger
 
 
 def open_ledger(
@@ -26,14 +29,20 @@ def open_ledger(
     A shared one knows from then on that the site was seen at this time, and which `key` it uses, if there is one.
     Unless it `writes`, nothing reaches a shared ledger: what happens is counted in memory. Raises StateError.
     """
-    quota = config.quota
+    path, quota = config.ledger_path, config.quota
+    if path is not None:
+        return open_shared(config, path, at, key=key, writes=writes)
     limits = {Bucket.STATS: quota.stats_units_per_day, Bucket.GENERAL: quota.general_units_per_day}
-    path = config.ledger_path
-    if path is None:
-        return nullcontext(OwnLedger(database, limits, quota.reserve))
+    return nullcontext(OwnLedger(database, limits, quota.reserve))
+
+
+def open_shared(config: Config, path: Path, at: datetime, *, key: str = "", writes: bool = False) -> SharedLedger:
+    """Return the shared ledger at this path as the site uses it, like `open_ledger`. Raises StateError."""
     from syncer.decide.project_quota import SiteTerms
     from syncer.state.shared_ledger import LedgerMember, open_shared_ledger
 
+    quota = config.quota
+    limits = {Bucket.STATS: quota.stats_units_per_day, Bucket.GENERAL: quota.general_units_per_day}
     stated = {bucket: units for bucket, units in limits.items() if f"{bucket}_units_per_day" in quota.model_fields_set}
     member = LedgerMember(
         os.path.realpath(config.site), config.site_name, SiteTerms(stated, quota.share), quota.reserve, limits, key

@@ -28,6 +28,8 @@ from syncer.status_page.metrics import Counters
 from syncer.status_page.overview import overview_page
 from syncer.status_page.problems import problems_page
 from syncer.status_page.reading import (
+    by_ledger,
+    ledger_use,
     names_on,
     one_sync,
     one_video,
@@ -62,6 +64,9 @@ from syncer.status_page.video_pages import VIDEOS_PER_PAGE, video_page, videos_p
 FOR_PROGRAMS = ("/api/", "/healthz", "/readyz", "/metrics")
 """Addresses for programs: their errors are JSON."""
 
+LEDGER_TIMEOUT = 1.0
+"""Seconds that the overview of all sites waits for a shared ledger, which is on a disk."""
+
 HEADINGS = {
     400: "Invalid request",
     404: "Page not found",
@@ -80,7 +85,9 @@ def make_app(sites: Sites, counters: Counters, entry: Entry) -> ASGIApp:
         exception_handlers={HTTPException: explain, SyncerError: explain, Exception: explain},
     )
     app.router.redirect_slashes = not sites.several  # its redirects do not keep what is encoded in the name of a site
-    app.state.sites, app.state.counters, app.state.reads = sites, counters, SiteReads()
+    app.state.sites, app.state.counters = sites, counters
+    app.state.reads = SiteReads("the state of")
+    app.state.ledger_reads = SiteReads("the ledger", all_timeout=LEDGER_TIMEOUT)
     return Guard(app, entry, AT_ONCE_OF_SITES if sites.several else AT_ONCE)
 
 
@@ -148,10 +155,14 @@ async def triggered(request: Request) -> Response:
 
 
 async def all_sites(request: Request) -> Response:
-    """Respond to `GET /` where there may be several sites, from memory."""
+    """Respond to `GET /` where there may be several sites: from memory, except for what the ledgers say."""
     sites = sites_of(request)
     lines = [SiteLine(name, sources.control.state(), sources.clock()) for name, sources in sites.current().items()]
-    return sites_page(frame_of(request), lines, sites.left_out())
+    reads: SiteReads = request.app.state.ledger_reads
+    ledgers = await reads.read_all(
+        (path, partial(ledger_use, each)) for path, each in by_ledger(sites.current().values()).items()
+    )
+    return sites_page(frame_of(request), lines, sites.left_out(), ledgers)
 
 
 async def chosen(request: Request) -> Response:

@@ -13,16 +13,19 @@ from typing import TYPE_CHECKING
 from syncer.content.scan import read_head
 from syncer.content.walk import Candidate
 from syncer.control import Control, DaemonState
+from syncer.decide.quota import BucketStatus
 from syncer.diff_log.lines import LOG, Line, last_lines, lines_of_sync
 from syncer.front_matter.leaves import title_of
-from syncer.model import Problem, Reading, VideoId
+from syncer.model import Bucket, Problem, Reading, VideoId
 from syncer.state.database import open_state
 from syncer.state.judging import unconfirmed_counts
+from syncer.state.ledger import Sharing
 from syncer.state.naming_pages import pages_of_videos
 from syncer.state.play_states import VideoPlay, video_play
 from syncer.state.search import KnownVideo, SearchState, count_pending, count_states, find_videos, oldest_count
 from syncer.state.syncs import last_whole_sync, past_sync
 from syncer.state.videos import history, missing_videos
+from syncer.status.buckets import open_shared
 from syncer.status.build_status import BuildStatus
 from syncer.status.report import StoredReport, stored_report
 from syncer.status.status import Status, status_of
@@ -62,6 +65,14 @@ class Overview:
     status: Status
     changes: Sequence[Line]
     """The last ones, newest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerUse:
+    """A shared ledger on one day."""
+
+    sharing: Sharing
+    balances: Mapping[Bucket, BucketStatus]
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +124,24 @@ def overview(sources: Sources, *, changes: int = CHANGES_SHOWN) -> Overview:
     with open_state(config.state_directory, config.site) as database:
         status = status_of(config, database, now, syncs=SYNCS_SHOWN, next_sync=daemon.next_sync)
     return Overview(now, daemon, status, last_lines(config.state_directory / LOG, changes))
+
+
+def by_ledger(sites: Iterable[Sources]) -> dict[str, Sources]:
+    """Return the paths of the shared ledgers of these sites, each with the first site that uses it."""
+    found: dict[str, Sources] = {}
+    for sources in sites:
+        if path := sources.config().ledger_path:
+            found.setdefault(str(path), sources)
+    return found
+
+
+def ledger_use(sources: Sources) -> LedgerUse | None:
+    """Return who shares the ledger of a site, and what is left; None where it has its own. Raises StateError."""
+    config, now = sources.config(), sources.clock()
+    if config.ledger_path is None:  # since a moment
+        return None
+    with open_shared(config, config.ledger_path, now) as ledger:
+        return LedgerUse(ledger.sharing(now), ledger.balances(now))
 
 
 def is_ready(sources: Sources) -> bool:

@@ -1,4 +1,4 @@
-"""Reads the states of several sites in threads: a site whose disk hangs keeps no other one waiting."""
+"""Reads the states of several sites, or ledgers, in threads: one whose disk hangs keeps no other waiting."""
 
 from __future__ import annotations
 
@@ -46,7 +46,10 @@ class _Site:
 class SiteReads:
     """Reads for requests. All methods are called in the thread of the event loop."""
 
-    def __init__(self) -> None:
+    def __init__(self, what: str, *, all_timeout: float | None = None) -> None:
+        """Read `what` of each site: a part of the message where that fails."""
+        self._what = what
+        self._all_timeout = all_timeout
         self._sites: dict[str, _Site] = {}
         self._turns = asyncio.Semaphore(READS_AT_ONCE)
         self._turns_of_all = asyncio.Semaphore(READS_AT_ONCE // 2)
@@ -62,25 +65,25 @@ class SiteReads:
 
     async def read_all(self, functions: Iterable[tuple[str, Callable[[], T]]]) -> dict[str, T | Exception]:
         """Return for each site what its function returns, or what went wrong with it."""
-        calls = dict(functions)
-        reads = (self._read(name, call, self._turns_of_all, READ_OF_ALL_TIMEOUT) for name, call in calls.items())
+        calls, limit = dict(functions), self._all_timeout or READ_OF_ALL_TIMEOUT
+        reads = (self._read(name, call, self._turns_of_all, limit) for name, call in calls.items())
         results = await asyncio.gather(*reads, return_exceptions=True)
         return {name: _error_or_result(result) for name, result in zip(calls, results, strict=True)}
 
     async def _read(self, name: str, function: Callable[[], T], turns: asyncio.Semaphore, timeout: float) -> T:
         site = self._sites.setdefault(name, _Site())
         if site.requests >= SITE_WAITING_LIMIT:
-            raise StateError(f"Too many requests wait for the state of {name}. Try again in a few seconds.")
+            raise StateError(f"Too many requests wait for {self._what} {name}. Try again in a few seconds.")
         site.requests += 1
         try:
             async with site.turns:
                 if site.hanging:
-                    raise StateError(f"The state of {name} cannot be read now: its disk does not respond.")
+                    raise StateError(f"Cannot read {self._what} {name}: its disk does not respond.")
                 future = await _in_turn(site, name, function, turns, timeout)
         finally:
             site.requests -= 1
         if not future.done():
-            raise StateError(f"The state of {name} cannot be read now: its disk did not respond within {timeout:g} s.")
+            raise StateError(f"Cannot read {self._what} {name}: its disk did not respond within {timeout:g} s.")
         return future.result()
 
 
@@ -92,7 +95,7 @@ async def _in_turn(
     future = _in_thread(name, function)
     try:
         try:
-            await asyncio.wait([future], timeout=SLOW_SECONDS)
+            await asyncio.wait([future], timeout=min(SLOW_SECONDS, timeout))
         finally:
             turns.release()
         await asyncio.wait([future], timeout=max(0, timeout - SLOW_SECONDS))

@@ -11,11 +11,13 @@ from starlette.responses import HTMLResponse
 
 from syncer.control import DaemonState
 from syncer.errors import ExitCode
+from syncer.status.sharing import sharing_outline, sharing_warnings
+from syncer.status_page.explained import explained
 from syncer.status_page.frame import ALL_SITES, Frame, page, site_prefix
 from syncer.status_page.layout import ago, prose, section
 from syncer.status_page.markup import Child, Markup, tag
 from syncer.status_page.overview import progress_of
-from syncer.status_page.reading import is_old
+from syncer.status_page.reading import LedgerUse, is_old
 from syncer.wording import counted
 
 REFRESH_SECONDS = 30
@@ -43,8 +45,16 @@ class Standing(NamedTuple):
     reason: str | None = None
 
 
-def sites_page(frame: Frame, lines: Sequence[SiteLine], left_out: Mapping[str, str]) -> HTMLResponse:
-    """Return the page of all sites, those that need attention first; `left_out` are configs and why."""
+def sites_page(
+    frame: Frame,
+    lines: Sequence[SiteLine],
+    left_out: Mapping[str, str],
+    ledgers: Mapping[str, LedgerUse | Exception | None],
+) -> HTMLResponse:
+    """Return the page of all sites, those that need attention first.
+
+    `left_out` are configs and why; `ledgers` are the shared ones by path, or why one cannot be read.
+    """
     marks = ("wrong", "attention")
     found = [(line, standing(line.daemon, line.at)) for line in lines]
     in_order = sorted(found, key=lambda each: marks.index(each[1].mark) if each[1].mark in marks else len(marks))
@@ -64,6 +74,7 @@ def sites_page(frame: Frame, lines: Sequence[SiteLine], left_out: Mapping[str, s
         tag("p", tag("strong", " ".join(filter(None, sentences))), class_=f"verdict {mark}", role="status"),
         _left_out(left_out) if left_out else None,
         section("Sites", _table(in_order), id_="sites") if lines else None,
+        _ledgers(ledgers) if ledgers else None,
         here="/",
         refresh=REFRESH_SECONDS if number["busy"] else None,
     )
@@ -118,6 +129,17 @@ def _left_out(left_out: Mapping[str, str]) -> Markup:
         tag("ul", items),
         id_="left-out",
     )
+
+
+def _ledgers(ledgers: Mapping[str, LedgerUse | Exception | None]) -> Markup:
+    sentences: list[str] = []
+    for use in ledgers.values():
+        if isinstance(use, LedgerUse):
+            warnings = sharing_warnings(use.sharing, {})  # those about all of its sites
+            sentences.append(". ".join((sharing_outline(use.sharing, use.balances), *warnings)) + ".")
+        elif use is not None:
+            sentences.append(explained(use)[2])
+    return section("Quota ledgers", tag("ul", [tag("li", prose(each)) for each in sentences]), id_="ledgers")
 
 
 def _table(found: Sequence[tuple[SiteLine, Standing]]) -> Markup:
