@@ -24,7 +24,7 @@ from syncer.state.lock import hold_lock
 from tests.forks import PIPE, Fork
 from tests.repository import in_git
 from tests.several import Sites
-from tests.site import KEY, Run, crlf, tree
+from tests.site import KEY, QUICK, Run, crlf, tree
 from tests.terminal import environment
 from tests.waiting import TIMEOUT, until
 
@@ -294,13 +294,16 @@ def test_no_program_that_a_sync_starts_gets_the_key_of_any_site(sites: Sites) ->
     keys = {"BLOG": f"{KEY}-of-blog", "SHOP": f"{KEY}-of-shop"}
     for variable in keys:
         in_git(sites.add(variable.lower(), key=variable, git="commit: true"))
-    shell = environment(**keys, PATH=f"{fake.parent}:{os.environ['PATH']}")
+    (sites.root / "key").write_text(f"{KEY}-in-a-file", encoding="utf-8")
+    (sites.root / "key").chmod(0o600)
+    in_git(sites.add("zoo", youtube=f"{QUICK}, api_key_file: '{sites.root}/key'", git="commit: true"))
+    shell = environment(**keys, A_COPY=f"{KEY}-in-a-file", PATH=f"{fake.parent}:{os.environ['PATH']}")
     with Fork("-m", "syncer", "-c", "sites.d", "sync", cwd=sites.root, env=shell, stdout=PIPE, stderr=PIPE) as process:
         out, err = process.communicate(timeout=TIMEOUT)
-    assert (process.returncode, out.count("Committed as ")) == (0, 2), err
+    assert (process.returncode, out.count("Committed as ")) == (0, 3), err
     seen = [dump.read_text(encoding="utf-8") for dump in dumps.iterdir()]
     assert len(seen) > 2
-    assert [text for text in seen if KEY in text] == []
+    assert [text for text in seen if f"{KEY}-" in text] == []
 
 
 @contextmanager

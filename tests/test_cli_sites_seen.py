@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import sqlite3
 import threading
 from http.server import BaseHTTPRequestHandler
@@ -149,18 +150,29 @@ def test_check_warns_of_one_key_without_one_ledger(sites: Sites, syncer: Run) ->
     assert [found for found in findings(syncer)["shop"] if found[0] == "quota" and "API key" in found[2]] == []
 
 
-def test_sites_of_one_ledger_have_one_endpoint_and_shares_that_leave_something(sites: Sites, syncer: Run) -> None:
-    for name, share in (("blog", 60), ("docs", 40), ("shop", 20)):
-        sites.add(name, quota=f"ledger: ../ledger.sqlite3, share: {share}%")
-    errors = {name: [found[2] for found in each if found[1] == "error"] for name, each in findings(syncer).items()}
-    assert (errors["blog"], errors["docs"]) == ([], [])
-    assert errors["shop"] == ["The shares of this ledger's sites (`quota.share`) are 120% together. Make them smaller."]
-    sites.configure("shop", quota="ledger: ../ledger.sqlite3")
-    assert [found[2] for found in findings(syncer)["shop"] if "nothing for the sites without one" in found[2]]
+def test_sites_of_one_ledger_have_one_endpoint(sites: Sites, syncer: Run) -> None:
+    for name in ("blog", "docs"):
+        sites.add(name, quota="ledger: ../ledger.sqlite3")
+    assert [found for found in findings(syncer)["docs"] if found[1] == "error"] == []
     text = sites.config("docs").read_text(encoding="utf-8")
     sites.config("docs").write_text(text.replace("http://127.0.0.1", "http://localhost"), encoding="utf-8")
-    [message] = [found[2] for found in findings(syncer)["docs"] if found[1] == "error"]
+    [(name, _, message)] = [found for found in findings(syncer)["docs"] if found[1] == "error"]
+    assert name == "ledger"
     assert message.startswith("`youtube.endpoint` differs from that of 'blog', which has the same `quota.ledger`.")
+
+
+def test_the_table_of_status_has_each_ledger_once_and_each_warning_once(
+    sites: Sites, syncer: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SHOP", "another-key-of-the-same-project")
+    for name in ("blog", "docs", "shop"):
+        sites.add(name, key="SHOP" if name == "shop" else None, quota="ledger: ../ledger.sqlite3")
+    syncer("-c", "sites.d", "sync")
+    out = syncer("-c", "sites.d", "status").out
+    assert [line[:40] for line in out.splitlines() if "Quota" in line] == ["Quota ledger: 3 sites counted together i"]
+    assert "\n  blog, docs, shop: Two keys use" in out
+    assert out.count("Two keys") == 1
+    assert "\n3 of 3 sites need attention:\n" in out
 
 
 def test_two_sites_have_their_own_states_and_directories(sites: Sites, syncer: Run) -> None:
@@ -203,6 +215,15 @@ def test_a_status_page_of_a_later_config_is_the_first_one_or_an_error(sites: Sit
         ("error", "`status_page.listen`"),
         ("error", "`status_page.hosts`"),
     ]
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        taken = other.getsockname()[1]
+        for name in ("blog", "shop"):
+            sites.configure(name, status_page=f"listen: '127.0.0.1:{taken}'")
+        found_by_site = findings(syncer)
+        assert [any(f"{taken}" in found[2] for found in found_by_site[name]) for name in ("blog", "shop")] == [
+            True,
+            False,
+        ], "the first one's is the daemon's"
     text = sites.config("shop").read_text(encoding="utf-8")
     without = "\n".join(line for line in text.splitlines() if not line.startswith("status_page"))
     sites.config("shop").write_text(f"{without}\n", encoding="utf-8")

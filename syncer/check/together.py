@@ -17,9 +17,6 @@ if TYPE_CHECKING:
 PAGE_KEYS = ("listen", "token_env", "hosts")
 """The keys of `status_page`; a daemon of several sites uses those of the first config."""
 
-WHOLE = 100
-"""Percent: all shares of a ledger together."""
-
 
 @dataclass(slots=True)
 class CheckedSite:
@@ -39,8 +36,8 @@ class CheckedSite:
 
     def __post_init__(self) -> None:
         self.root, self.state = map(os.path.realpath, (self.config.site, self.config.state_directory))
-        ledger = self.config.quota.ledger
-        self.ledger = None if ledger is None else os.path.realpath(os.path.join(self.root, ledger))
+        ledger = self.config.ledger_path
+        self.ledger = None if ledger is None else os.path.realpath(ledger)
         directories = {os.path.join(self.root, each.directory) for each in self.config.collections}
         self.collections = [os.path.join(os.path.realpath(each), "") for each in directories]
 
@@ -101,20 +98,14 @@ def _compare_quota(earlier: Sequence[Config], config: Config) -> Iterator[Findin
 
 
 def _compare_ledger(earlier: Sequence[Config], config: Config) -> Iterator[Finding]:
-    """Yield where sites cannot be of one project, although they share a ledger, or have shares that leave nothing."""
+    """Yield where sites cannot be of one project, although they share a ledger."""
     endpoint = config.youtube.endpoint
     if unlike := [f"'{each.site_name}'" for each in earlier if each.youtube.endpoint != endpoint]:
         message = (
             f"`youtube.endpoint` differs from that of {examples(unlike)}, which has the same `quota.ledger`. Use one"
             " ledger for the sites of one Google project only."
         )
-        yield Finding("quota", Level.ERROR, message)
-    shares = [each.quota.share for each in (*earlier, config)]
-    total = sum(share for share in shares if share is not None)
-    if total > WHOLE or (total == WHOLE and None in shares):
-        left = "" if total > WHOLE else ", which leaves nothing for the sites without one"
-        message = f"The shares of this ledger's sites (`quota.share`) are {total}% together{left}. Make them smaller."
-        yield Finding("quota", Level.ERROR, message)
+        yield Finding("ledger", Level.ERROR, message)
 
 
 def _compare_page(first: Config, config: Config) -> Iterator[Finding]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import partial
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from syncer.cli.show import show, show_table
@@ -13,6 +14,7 @@ from syncer.cli.status_output import SeenStatus, look, show_status
 from syncer.cli.stopping import stop_on_signals
 from syncer.errors import ExitCode
 from syncer.status.documents import status_json
+from syncer.status.sharing import sharing_outline, sharing_warnings
 from syncer.wording import counted, safe
 
 if TYPE_CHECKING:
@@ -79,12 +81,18 @@ def _show_attention(seen: Mapping[str, SeenStatus], failed: Mapping[str, str]) -
         show("No daemon is running; `syncer sync` updates the counts now.")
     elif idle:
         show(f"No daemon syncs {listed(idle)}.")
-    reasons = {name: reason for name, each in seen.items() if (reason := _reason(each.status))}
-    if total := len(reasons) + len(failed):
+    ledgers = {each.status.sharing.place: each.status for each in seen.values() if each.status.sharing}
+    for status in ledgers.values():
+        assert status.sharing
+        show(f"Quota ledger: {sharing_outline(status.sharing, status.buckets)}.")
+    names_of: dict[str, list[str]] = {}
+    for name, reason in [*failed.items(), *((site, why) for site in seen for why in _reasons(seen[site].status))]:
+        names_of.setdefault(reason, []).append(name)
+    if total := len(set(chain.from_iterable(names_of.values()))):
         verb = "needs" if total == 1 else "need"
         show(f"{total:,} of {counted(len(seen) + len(failed), 'site')} {verb} attention:", "bold yellow")
-        for name, reason in {**failed, **reasons}.items():
-            show(f"  {safe(name)}: {safe(reason)}")
+        for reason, names in names_of.items():
+            show(f"  {listed(names)}: {safe(reason)}")
     show("Run `syncer status --site NAME` to see more of a site.")
 
 
@@ -95,11 +103,14 @@ def _message(document: Mapping[str, object]) -> str:
     return str(error["message"]).partition("\n")[0]
 
 
-def _reason(status: Status) -> str:
-    """Return why a site needs attention; empty if it does not."""
-    reasons = [status.syncs[0]["result"]] if status.syncs and status.syncs[0]["exit"] else []
-    if status.brake and "safety brake" not in reasons:
-        reasons.append("safety brake")
+def _reasons(status: Status) -> Iterator[str]:
+    """Yield why a site needs attention."""
+    last = status.syncs[0]["result"] if status.syncs and status.syncs[0]["exit"] else ""
+    if last:
+        yield last
+    if status.brake and last != "safety brake":
+        yield "safety brake"
     if status.leftovers:
-        reasons.append("the last sync was interrupted")
-    return ", ".join(reasons)
+        yield "the last sync was interrupted"
+    if status.sharing:
+        yield from sharing_warnings(status.sharing, status.buckets)
