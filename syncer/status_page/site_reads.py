@@ -28,7 +28,7 @@ READ_TIMEOUT = 10.0
 """Seconds that a request about one site waits for its read."""
 
 READ_OF_ALL_TIMEOUT = 5.0
-"""Seconds that a request about all sites waits for the read of each: Prometheus waits for ten, unless it is told."""
+"""Seconds that a request about all sites waits for the read of each. By default, Prometheus waits for ten."""
 
 T = TypeVar("T")
 

@@ -61,7 +61,7 @@ def sites_page(
     number = Counter(each.mark for _, each in found)
     needing = number["wrong"] + number["attention"]
     sentences = [
-        f"{counted(len(lines), 'site')}." if lines else "No sites: there is no valid config.",
+        f"{counted(len(lines), 'site')}." if lines else "No sites: no config is valid.",
         f"{needing:,} need{'s' * (needing == 1)} attention." if needing else "None needs attention." if lines else None,
         f"{counted(len(left_out), 'config')} left out." if left_out else None,
         f"{number['busy']:,} syncing." if number["busy"] else None,
