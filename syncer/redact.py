@@ -62,8 +62,11 @@ class Redactor(logging.Filter):
     def __init__(self, key: str | None = None, hook: str | None = None) -> None:
         """Take the key, and the address of the build hook; without a key, only those in Google's forms are removed."""
         super().__init__()
-        self._key = key
-        self._hook = hook
+        self._secrets = frozenset({(key, hook)})
+
+    def learn(self, key: str | None, hook: str | None) -> None:
+        """Remove these, too, from now on: several sites have several keys. None is ever forgotten."""
+        self._secrets |= {(key, hook)}
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Remove the secrets from the record itself, and return True."""
@@ -81,10 +84,12 @@ class Redactor(logging.Filter):
         return True
 
     def _clean(self, text: str) -> str:
-        return redact(without_hook(text, self._hook), self._key)
+        for key, hook in self._secrets:
+            text = redact(without_hook(text, hook), key)
+        return text
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=1024)
 def _spelled(key: str) -> re.Pattern[str]:
     """Return a pattern for the key; any of its characters may be percent-encoded, and programs differ in which."""
     letters = "".join(f"(?:{re.escape(letter)}|%(?i:{ord(letter):02x}))" for letter in key)

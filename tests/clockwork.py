@@ -117,6 +117,7 @@ class Daemon:
             stopped=self.stopped.is_set,
             changes=self._changes,
             ended=lambda _site: None,
+            stop=lambda: None,
             systemd=Systemd(self._notify),
         )
         of_site = SiteEnvironment(self.clock.now, lambda: None, lambda: PastSyncs(self.last, None), lambda: None)

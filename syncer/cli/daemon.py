@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from contextlib import closing, suppress
-from datetime import UTC, datetime
-from functools import partial
-from random import Random
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import click
@@ -15,167 +12,92 @@ import click
 from syncer.cli.settings import Settings
 
 if TYPE_CHECKING:
-    from syncer.cli.reloadable_config import ReloadableConfig
     from syncer.cli.stopping import StopSignal, WakeSignal
-    from syncer.config.sections import Config
-    from syncer.daemon.notify import Notifier
-    from syncer.daemon.site import BuildJob, SyncRequest
-    from syncer.daemon.systemd import Systemd
-    from syncer.state.lock import DaemonLock
-    from syncer.status.report import SyncReport
-    from syncer.status_page.metrics import SiteCounters
+
+SITES_AT_ONCE = 2
+"""How many of several sites sync at the same time, unless the command line says so."""
 
 log = logging.getLogger("syncer.daemon")
 
 
 @click.command()
+@click.option(
+    "--sites-at-once",
+    type=click.IntRange(min=1),
+    default=SITES_AT_ONCE,
+    show_default=True,
+    metavar="N",
+    help="With several sites, how many of them sync at the same time.",
+)
 @click.pass_obj
-def command(settings: Settings) -> None:
+def command(settings: Settings, sites_at_once: int) -> None:
     """Sync on a schedule until stopped.
 
     It also syncs at its start, if a sync is due, and when you run `syncer trigger`. SIGTERM or Ctrl-C stops it after
     the current batch of pages; a second one stops it at once. SIGHUP makes it reload the config.
+
+    With several configs, one daemon syncs all their sites. It adds and removes sites while it runs, as their configs
+    appear in a directory and vanish.
     """
-    from syncer.cli.reloadable_config import ReloadableConfig
-    from syncer.cli.stopping import StopSignal, WakeSignal, called_on_hangup, stop_on_signals
+    from syncer.cli.stopping import StopSignal, WakeSignal, stop_on_signals
     from syncer.daemon.memory import share_one_arena
-    from syncer.daemon.systemd import Systemd
-    from syncer.errors import ExitCode, StateDamaged
-    from syncer.state.database import open_state
-    from syncer.state.lock import DaemonLock
+    from syncer.errors import ExitCode
 
     share_one_arena()
-    systemd = Systemd(os.environ.get("NOTIFY_SOCKET"))
-    reloadable = ReloadableConfig(settings, systemd)
-    state, site = reloadable.config.state_directory, reloadable.config.site
-    with suppress(StateDamaged), open_state(state, site):  # the first sync sets a damaged state aside
-        pass  # everything else that is wrong with it is reported now
+    _start_log(settings)
     wake = WakeSignal()
-
-    def hung_up() -> None:
-        reloadable.request_reload()
-        wake.send()
-
-    with closing(DaemonLock(state)) as lock, stop_on_signals(StopSignal(wake.send)) as stopped:
+    with stop_on_signals(StopSignal(wake.send)) as stopped:
         try:
-            with called_on_hangup(hung_up):
-                _run(reloadable, settings, lock, stopped, wake, systemd)
+            have_ended = _run(settings, sites_at_once, stopped, wake)
         except KeyboardInterrupt:
             log.warning("Stopped immediately; the next sync completes this one", extra={"event": "stopped"})
             os._exit(ExitCode.INTERRUPTED)  # a plain end would wait for the thread of the sync
         log.info("Stopped", extra={"event": "stopped"})
+        if not have_ended:
+            os._exit(ExitCode.OK)  # as above: a sync hangs
 
 
-def _run(
-    reloadable: ReloadableConfig,
-    settings: Settings,
-    lock: DaemonLock,
-    stopped: StopSignal,
-    wake: WakeSignal,
-    systemd: Systemd,
-) -> None:
+def _start_log(settings: Settings) -> None:
+    """Log what the daemon does, and each step of its syncs with -v only; name the site in each line if need be."""
+    from syncer.cli.log_setup import name_sites
+
+    if settings.several:
+        name_sites()
+    if not (settings.quiet or settings.verbose):
+        logging.getLogger("syncer.deploy").setLevel(logging.INFO)
+        log.setLevel(logging.INFO)
+
+
+def _run(settings: Settings, sites_at_once: int, stopped: StopSignal, wake: WakeSignal) -> bool:
+    """Run the daemon until it is stopped; return whether all syncs have ended."""
+    from random import Random
+
+    from syncer.cli.daemon_sites import DaemonSites
+    from syncer.cli.open_site import now
     from syncer.cli.serving import serving
-    from syncer.config.formats import duration
-    from syncer.daemon.loop import Daemon, DaemonEnvironment, SiteChanges
-    from syncer.daemon.notify import Notifier
-    from syncer.daemon.site import DaemonConfig, DaemonSite, SiteEnvironment
-    from syncer.daemon.watched_state import WatchedState, past_syncs
+    from syncer.cli.stopping import called_on_hangup
+    from syncer.daemon.loop import Daemon, DaemonEnvironment
+    from syncer.daemon.systemd import Systemd
     from syncer.state.directory import prepare_directory
     from syncer.status_page.metrics import Counters
-    from syncer.status_page.reading import Sources
     from syncer.status_page.serve import socket_path
     from syncer.status_page.sites import Sites
-    from syncer.sync.open_state import settle
 
-    config = reloadable.config
-    state, site = config.state_directory, os.path.realpath(config.site)
-    all_counters = Counters(settings.several)
-    counters = all_counters.of(config.site_name)
-    notifier = Notifier(lambda: reloadable.config.notify, config.site.name, config.state_directory, _now)
+    systemd, counters = Systemd(os.environ.get("NOTIFY_SOCKET")), Counters(settings.several)
+    sites = DaemonSites(settings, counters, systemd, wake.send)
 
-    def daemon_config() -> DaemonConfig:
-        config, hook = reloadable.config, reloadable.hook
-        sync = partial(_sync, config, reloadable.key, hook, lock, stopped, counters, notifier)
-        build = (_build_job(config, hook, stopped),) if hook else ()
-        return DaemonConfig(config.schedule.as_model(), sync, *build)
+    def hung_up() -> None:
+        sites.request_reload()
+        wake.send()
 
-    watched = WatchedState(state, site, past_syncs)
-    made = DaemonSite(daemon_config(), SiteEnvironment(_now, wake.send, watched, lambda: reloadable.error), Random())
-
-    def changes(_now: datetime) -> SiteChanges | None:
-        return SiteChanges(configs={made: daemon_config()}, reloaded=True) if reloadable.reload() else None
-
-    environment = DaemonEnvironment(_now, wake.wait, wake.send, stopped.is_set, changes, lambda _site: None, systemd)
-    daemon = Daemon([made], environment, Random())
-    settle(config, _now)
-    schedule = config.schedule
-    times = f"at `{schedule.cron.text}` {schedule.timezone}" if schedule.cron else f"every {duration(schedule.every)}"
-    log.info("Syncing %s %s", config.site, times, extra={"event": "started"})
-    sources = Sources(lambda: reloadable.config, made, _now)
-    sites = Sites(settings.several, lambda: {config.site_name: sources})
-    path = socket_path(settings.environ, site, state)
-    prepare_directory(state)
-    served = serving(config.status_page, path, sites, all_counters, settings.environ, lambda: lock.name_socket(path))
-    with closing(notifier), served:
-        daemon.run()
-
-
-def _sync(
-    config: Config,
-    key: str,
-    hook: str | None,
-    lock: DaemonLock,
-    stopped: StopSignal,
-    counters: SiteCounters,
-    notifier: Notifier,
-    request: SyncRequest,
-) -> SyncReport:
-    """Make a sync with the config and the secrets that were in use when it began."""
-    from syncer.daemon.memory import give_back
-    from syncer.sync.make import make_sync
-    from syncer.sync.options import Environment, Listener, Options
-
-    def sleep(seconds: float) -> bool:
-        request.alive()
-        return stopped.wait(seconds)
-
-    environment = Environment(key, _now, sleep, stopped.is_set, hook)
-    listener = Listener(request.progress, counters.changed)
-    options = Options(scheduled=not request.triggered, accept=request.accept, unread_since=request.unread_since)
-    notifier.before_sync()
-    try:
-        lock.keep()
-        report = make_sync(config, options, environment, listener)
-        counters.ended(report)
-        notifier.after_report(report)
-    except BaseException as error:
-        counters.failed()
-        notifier.after_error(error)
-        raise
-    finally:
-        give_back()
-    return report
-
-
-def _build_job(config: Config, hook: str, stopped: StopSignal) -> BuildJob:
-    """Return what calls the build hook, and says when that is due, with this config and this address."""
-    from syncer.daemon.site import BuildJob
-    from syncer.daemon.watched_state import WatchedState
-    from syncer.decide.due_build import next_call
-    from syncer.state.builds import unbuilt_pages
-    from syncer.sync.call_hook import call_between
-    from syncer.sync.options import Environment
-
-    environment = Environment("", _now, stopped.wait, stopped.is_set, hook)
-    rules, read = config.deploy.as_model(), partial(unbuilt_pages, pushes=config.git.push)
-    watched = WatchedState(config.state_directory, os.path.realpath(config.site), read)
-
-    def is_due(now: datetime) -> bool:
-        unbuilt = watched()
-        return unbuilt is not None and (next_call(unbuilt, rules, now).is_due(now) or unbuilt.is_ahead_of(now))
-
-    return BuildJob(partial(call_between, config, environment), is_due)
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
+    with called_on_hangup(hung_up), closing(sites):
+        environment = DaemonEnvironment(
+            now, wake.wait, wake.send, stopped.is_set, sites.changes, sites.ended, sites.stop, systemd
+        )
+        daemon = Daemon(sites.open_all(), environment, Random(), at_once=sites_at_once)
+        first = sites.sites[0]
+        path = socket_path(settings.environ, os.path.realpath(first.reloadable.config.site), first.state)
+        prepare_directory(first.state)
+        shown = Sites(settings.several, sites.current, sites.left_out)
+        with serving(sites.page, path, shown, counters, settings.environ, lambda: sites.name_socket(path)):
+            return daemon.run()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from syncer.redact import Redactor
@@ -20,20 +21,30 @@ PRIORITIES = {"CRITICAL": 2, "ERROR": 3, "WARNING": 4, "INFO": 6, "DEBUG": 7}
 
 
 def start_log(level: str, *, as_json: bool, key: str | None, hook: str | None = None) -> None:
-    """Send records of `level` and above to standard error, through the redactor."""
-    handler = logging.StreamHandler(sys.stderr)
-    handler.addFilter(Redactor(key, hook))
-    handler.setFormatter(_Json() if as_json else _Text())
+    """Send records of `level` and above to standard error, without these secrets and those of earlier calls."""
     root = logging.getLogger()
+    redactor = next(_redactors(), None) or Redactor()
+    redactor.learn(key, hook)
+    handler = logging.StreamHandler(sys.stderr)
+    handler.addFilter(redactor)
+    handler.setFormatter(_Json() if as_json else _Text())
     root.handlers = [handler]
     root.setLevel(logging.ERROR if level == "ERROR" else logging.WARNING)
     logging.getLogger("syncer").setLevel(level)
 
 
 def redact_also(key: str | None, hook: str | None = None) -> None:
-    """Keep these secrets out of the log, too: those of one more site."""
+    """Keep these secrets out of the log from now on, too: those of one more site."""
+    for redactor in _redactors():
+        redactor.learn(key, hook)
+
+
+def name_sites() -> None:
+    """Let each line of the log name the site that it is about."""
+    from syncer.daemon.site_names import SiteNames
+
     for handler in logging.getLogger().handlers:
-        handler.addFilter(Redactor(key, hook))
+        handler.addFilter(SiteNames())
 
 
 def for_standard_error(text: str, level: str) -> str:
@@ -48,11 +59,16 @@ def for_standard_error(text: str, level: str) -> str:
     return "\n".join(f"<{PRIORITIES[level]}>{line}" for line in text.splitlines())
 
 
+def _redactors() -> Iterator[Redactor]:
+    return (each for handler in logging.getLogger().handlers for each in handler.filters if isinstance(each, Redactor))
+
+
 class _Text(logging.Formatter):
     """One line, and a traceback below it."""
 
     def format(self, record: logging.LogRecord) -> str:
-        line = f"{record.levelname} {safe(record.getMessage())}"
+        site = f"{safe(vars(record)['site'])}: " if "site" in vars(record) else ""
+        line = f"{record.levelname} {site}{safe(record.getMessage())}"
         text = f"{line}\n{record.exc_text}" if record.exc_text else line
         return for_standard_error(text, record.levelname)
 

@@ -1,19 +1,18 @@
-"""The config that the daemon uses: read at the start, and again on request."""
+"""The config of one site that the daemon uses: read at the start, and replaced while it runs."""
 
 from __future__ import annotations
 
 import logging
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from syncer.cli.settings import Settings
 from syncer.config.hook_address import require_hook
 from syncer.daemon.notify import require_apprise
-from syncer.daemon.systemd import Systemd
 from syncer.errors import ConfigError, SyncerError
 from syncer.redact import redact
 
 if TYPE_CHECKING:
+    from syncer.cli.settings import Settings
     from syncer.config.sections import Config
 
 NEED_A_RESTART = ("state", "status_page")
@@ -22,71 +21,72 @@ NEED_A_RESTART = ("state", "status_page")
 log = logging.getLogger("syncer.daemon")
 
 
-class ReloadableConfig:
-    """The config, safe in any thread, and the secrets, for the main thread. An invalid new config changes nothing."""
+class SiteConfig(NamedTuple):
+    """A config and the secrets that it leads to, as they were read together."""
 
-    def __init__(self, settings: Settings, systemd: Systemd) -> None:
-        """Read both. Raises ConfigError and KeyMissing."""
-        self._settings = settings
-        self._systemd = systemd
-        self._reload_requested = False
+    config: Config
+    key: str
+    hook: str | None
+
+    def is_of_the_same_site(self, other: SiteConfig) -> bool:
+        """Whether both are of one site with one state under one name."""
+        ours, theirs = self.config, other.config
+        return (ours.site, ours.state_directory, ours.site_name) == (
+            theirs.site,
+            theirs.state_directory,
+            theirs.site_name,
+        )
+
+
+def read_site_config(settings: Settings) -> SiteConfig:
+    """Read the config that the settings name, and find its secrets. Raises ConfigError and KeyMissing."""
+    config = settings.config()
+    key, hook = settings.key(config), settings.hook(config)
+    try:
+        require_apprise(config.notify)
+        require_hook(settings.environ, config.deploy.hook_env)
+    except ConfigError as error:
+        raise ConfigError(f"{settings.config_path}: {error}") from error
+    return SiteConfig(config, key, hook)
+
+
+class ReloadableConfig:
+    """The config in use, and the last one's errors; safe in any thread."""
+
+    def __init__(self, read: SiteConfig) -> None:
         self._lock = threading.Lock()
+        self._in_use = read
         self.error: str | None = None
         """Why the config that was last read is not in use, one finding a line; None where it is."""
-        self._config, self.key, self.hook = self._read()
-        self._start_log()
+
+    @property
+    def in_use(self) -> SiteConfig:
+        """The config in use, and its secrets."""
+        with self._lock:
+            return self._in_use
 
     @property
     def config(self) -> Config:
         """The config in use."""
-        with self._lock:
-            return self._config
+        return self.in_use.config
 
-    def request_reload(self) -> None:
-        """Let the next `reload` read it again; safe in a signal handler."""
-        self._reload_requested = True
-
-    def reload(self) -> bool:
-        """Read it again if that was requested, and notify systemd; return whether there is a new one."""
-        if not self._reload_requested:
-            return False
-        self._reload_requested = False
-        self._systemd.reloading()
-        try:
-            config, key, hook = self._read()
-            if config.site != self._config.site:
-                raise ConfigError(f"`site` is now {config.site}; restart the daemon to sync another site")
-        except SyncerError as error:
-            self.error = redact(str(error), self.key)
-            for finding in self.error.split("\n"):  # a line of the log for each
-                message = "Config not reloaded, the old one is still in use: %s"
-                log.error(message, finding, extra={"event": "config-refused"})  # noqa: TRY400 - no bug, no traceback
-            self._systemd.ready("Config not reloaded: the new one is invalid, so the old one is still in use")
-            return False
-        self.error = None
+    def take(self, new: SiteConfig) -> None:
+        """Use this config from now on, but for what only a restart can change. Raises ConfigError for another site."""
+        if new.config.site != self.config.site:
+            raise ConfigError(f"`site` is now {new.config.site}; restart the daemon to sync another site")
+        before = self.config
         for section in NEED_A_RESTART:
-            if getattr(config, section) != getattr(self._config, section):
+            if getattr(new.config, section) != getattr(before, section):
                 message = "A change of `%s` takes effect when the daemon is restarted"
                 log.warning(message, section, extra={"event": "needs-restart"})
-        kept = {section: getattr(self._config, section) for section in NEED_A_RESTART}
+        kept = {section: getattr(before, section) for section in NEED_A_RESTART}
         with self._lock:
-            self._config, self.key, self.hook = config.model_copy(update=kept), key, hook
-        self._start_log()
-        log.info("Config reloaded", extra={"event": "config-read"})
-        return True
+            self._in_use = new._replace(config=new.config.model_copy(update=kept))
+        self.error = None
 
-    def _read(self) -> tuple[Config, str, str | None]:
-        config = self._settings.config()
-        key, hook = self._settings.key(config), self._settings.hook(config)
-        try:
-            require_apprise(config.notify)
-            require_hook(self._settings.environ, config.deploy.hook_env)
-        except ConfigError as error:
-            raise ConfigError(f"{self._settings.config_path}: {error}") from error
-        return config, key, hook
-
-    def _start_log(self) -> None:
-        self._settings.start_log(self.key, self.hook)
-        if not (self._settings.quiet or self._settings.verbose):
-            logging.getLogger("syncer.deploy").setLevel(logging.INFO)
-            log.setLevel(logging.INFO)  # what the daemon does is always logged, each step of its syncs with -v only
+    def refuse(self, error: SyncerError) -> None:
+        """Keep the config in use, and log why the new one is not used."""
+        self.error = redact(str(error), self.in_use.key)
+        for finding in self.error.split("\n"):  # a line of the log for each
+            message = "Config not reloaded, the old one is still in use: %s"
+            log.error(message, finding, extra={"event": "config-refused"})

@@ -64,7 +64,10 @@ class Settings:
         files: dict[str, str] = {}
         for path in self.config_paths:
             full = absolute(path)
-            for file in configs_in(full, path) if os.path.isdir(full) else [path]:
+            found = configs_in(full, path) if os.path.isdir(full) else [path]
+            if not found:
+                raise ConfigError(f"{full}: no config here; add one whose name ends with {SUFFIX}, or correct -c")
+            for file in found:
                 files.setdefault(os.path.realpath(absolute(file)), file)
         return [replace(self, config_paths=(file,)) for file in files.values()]
 
@@ -154,10 +157,7 @@ def configs_in(directory: str, shown: str) -> list[str]:
         names = sorted(os.listdir(directory))
     except OSError as error:
         raise ConfigError(f"{directory}: cannot read this directory of configs: {error.strerror}") from error
-    found = [os.path.join(shown, name) for name in names if name.endswith(SUFFIX) and not name.startswith(".")]
-    if not found:
-        raise ConfigError(f"{directory}: no config here; add one whose name ends with {SUFFIX}, or correct -c")
-    return found
+    return [os.path.join(shown, name) for name in names if name.endswith(SUFFIX) and not name.startswith(".")]
 
 
 def remove_secrets(names: Collection[str], secret: str = "") -> None:

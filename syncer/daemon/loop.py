@@ -59,6 +59,8 @@ class DaemonEnvironment:
     """What became of the sites since the last call; None: nothing."""
     ended: Callable[[DaemonSite], None]
     """Called once a removed site does nothing any more."""
+    stop: Callable[[], None]
+    """Ends the syncs of all sites at their next safe points."""
     systemd: Systemd
 
 
@@ -119,6 +121,7 @@ class Daemon:
             before = now
             environment.wait(CLOCK_CHECK_SECONDS)
         environment.systemd.stopping()
+        environment.stop()
         self._scheduler.shutdown(wait=True)
         for site in (*self._names, *self._removed):
             with about(site.name):

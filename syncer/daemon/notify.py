@@ -9,6 +9,7 @@ import queue
 import threading
 import urllib.request
 from collections.abc import Callable, Mapping
+from contextvars import copy_context
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -84,7 +85,10 @@ def require_apprise(settings: Notify) -> None:
 
 
 class Notifier:
-    """Sends from a thread of its own, so that no sync waits for it. A failure to send is logged once until it works."""
+    """Sends from a thread of its own, so that no sync waits for it. A failure to send is logged once until it works.
+
+    The thread starts with the first message.
+    """
 
     def __init__(self, settings: Callable[[], Notify], site: str, state: Path, clock: Callable[[], datetime]) -> None:
         """Take how to get the current settings, the site's name for messages, and the state's directory."""
@@ -95,8 +99,7 @@ class Notifier:
         self._failures = 0
         self._failing: dict[str | None, str] = {}
         self._outbox: queue.SimpleQueue[tuple[str, Callable[[], None]] | None] = queue.SimpleQueue()
-        self._thread = threading.Thread(target=self._send_all, name="notify", daemon=True)
-        self._thread.start()
+        self._thread: threading.Thread | None = None
 
     def before_sync(self) -> None:
         """Ping that a sync begins."""
@@ -129,8 +132,9 @@ class Notifier:
 
     def close(self) -> None:
         """Send what is left, if that is quick."""
-        self._outbox.put(None)
-        self._thread.join(CLOSE_TIMEOUT)
+        if self._thread:
+            self._outbox.put(None)
+            self._thread.join(CLOSE_TIMEOUT)
 
     def _fail(self, reason: str, notice_after: int = FAILURES_BEFORE_NOTICE) -> None:
         """Note a failed sync; notify after `notice_after` in a row."""
@@ -143,7 +147,7 @@ class Notifier:
     def _ping(self, suffix: str, text: str) -> None:
         url = self._settings().ping
         if url:
-            self._outbox.put((url, partial(_ping, url, suffix, text)))
+            self._send(url, partial(_ping, url, suffix, text))
 
     def _notify(self, needs: Mapping[str, str]) -> None:
         """Notify of what is new among the things that need attention, or that nothing does any more."""
@@ -165,7 +169,7 @@ class Notifier:
             until = f"from {utc(datetime.fromisoformat(since))} to {utc(now)}"
             body = f"Nothing needs attention now. Something did {until}."
         for url in urls:
-            self._outbox.put((url, partial(_send_message, url, title, body)))
+            self._send(url, partial(_send_message, url, title, body))
         self._remember({name: known.get(name, timestamp(now)) for name in needs})
 
     def _notify_playing(self, report: SyncReport) -> None:
@@ -189,7 +193,7 @@ class Notifier:
             back = f"{counted(len(resumed), 'video')} can be played again" if resumed else ""
             title = f"syncer: {self._site}: {', '.join(filter(None, (what, back)))}"
             for url in self._settings().urls:
-                self._outbox.put((url, partial(_send_message, url, title, "\n".join(lines))))
+                self._send(url, partial(_send_message, url, title, "\n".join(lines)))
 
     def _notified(self) -> dict[str, str]:
         """Return what was notified, and when; nothing where the file is missing or damaged."""
@@ -210,6 +214,14 @@ class Notifier:
             os.replace(new, self._notified_file)
         except OSError as error:
             log.warning("Cannot write %s: %s", self._notified_file, error, extra={"event": "not-remembered"})
+
+    def _send(self, url: str, send: Callable[[], None]) -> None:
+        """Have it sent after what waits. Only the thread of the site's sync calls this."""
+        if self._thread is None:  # in the context of that thread, for the log
+            run = partial(copy_context().run, self._send_all)
+            self._thread = threading.Thread(target=run, name="notify", daemon=True)
+            self._thread.start()
+        self._outbox.put((url, send))
 
     def _send_all(self) -> None:
         """Send, and log each new failure. An address may hold a secret: only its host or file is logged."""

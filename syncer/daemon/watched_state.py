@@ -32,16 +32,19 @@ class WatchedState(Generic[Value]):
 
     def __call__(self) -> Value | None:
         """Return what was read; None where there is no state, or where it cannot be read now."""
-        stamps = [_stamp(self._directory / name) for name in (DATABASE_FILE, f"{DATABASE_FILE}-wal")]
-        if stamps == self._stamps:
-            return self._last
-        self._stamps, self._last = stamps, None
         with suppress(StateError):  # the next sync reports it
+            self.look()
+        return self._last
+
+    def look(self) -> None:
+        """Read the state if its files have changed. Raises StateError."""
+        stamps = [_stamp(self._directory / name) for name in (DATABASE_FILE, f"{DATABASE_FILE}-wal")]
+        if stamps != self._stamps:
+            self._stamps, self._last = stamps, None
             database = open_to_read(self._directory, self._site)
             if database:
                 with database:
                     self._last = self._read(database)
-        return self._last
 
 
 def _stamp(path: Path) -> tuple[int, int] | None:

@@ -116,18 +116,22 @@ class DaemonLock:
         self._device = 0
         self._descriptor = -1
         self._address: DaemonAddress | None = None
+        self._link: Path | None = None
         self._take()
 
-    def name_socket(self, path: Path, prefix: str = "") -> None:
+    def name_socket(self, path: Path, prefix: str = "", link: Path | None = None) -> None:
         """Write the daemon's address to a file, for other commands: its socket, and the prefix of this site's URLs.
 
-        Raises StateError.
+        `link`: where the socket of this site would be if it had a daemon of its own; a link there leads to the socket,
+        until the lock is closed. Raises StateError.
         """
-        self._address = DaemonAddress(path, prefix)
+        self._address, self._link = DaemonAddress(path, prefix), link
         text = os.fsencode(path) + (b"\0" + prefix.encode() if prefix else b"")
         with _writing(self._directory):
             prepare_directory(self._directory)
             overwrite(self._directory / DAEMON_ADDRESS, text, PUBLIC_MODE)
+            if link:
+                _make_link(link, path)
 
     def keep(self) -> None:
         """Check that the state's directory still exists; if it was removed, create it and take the lock again.
@@ -147,10 +151,12 @@ class DaemonLock:
             self.close()
             self._take()
             if self._address:
-                self.name_socket(*self._address)
+                self.name_socket(*self._address, self._link)
 
     def close(self) -> None:
         """Release the lock."""
+        if self._link and self._address and _leads_to(self._link, self._address.socket):
+            self._link.unlink(missing_ok=True)
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1
@@ -176,6 +182,22 @@ class DaemonLock:
             ) from None
         with _writing(self._directory):
             rewrite(self._descriptor, b"%d\n" % os.getpid())
+
+
+def _make_link(link: Path, target: Path) -> None:
+    """Let the link lead to the target, in place of a link or a socket that an ended daemon left. Raises OSError."""
+    if _leads_to(link, target):
+        return
+    with suppress(FileNotFoundError):
+        kind = link.lstat().st_mode
+        if not (stat.S_ISLNK(kind) or stat.S_ISSOCK(kind)) or is_running(DaemonAddress(link)):
+            raise FileExistsError(errno.EEXIST, f"{link} is another file, or another daemon's socket; move it away")
+        link.unlink()
+    link.symlink_to(target)
+
+
+def _leads_to(link: Path, target: Path) -> bool:
+    return link.is_symlink() and link.readlink() == target
 
 
 def daemon_address(directory: Path) -> DaemonAddress | None:

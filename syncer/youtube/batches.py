@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
+from functools import partial
 from itertools import chain, islice
 from queue import Empty, SimpleQueue
 from threading import Lock
@@ -161,7 +163,7 @@ class WindowRequests:
                 number, videos = self._unopened.popleft()
                 self._open.append(_Window(number, deque(pack(dict.fromkeys(videos)))))
             for job in self._jobs():
-                self._pool.submit(self._run, *job)
+                self._pool.submit(copy_context().run, partial(self._run, *job))  # the log names the site
 
     def take(self, seconds: float | None = None) -> Arrival | None:
         """Return what arrives next; None if nothing does within so many seconds. Without them, wait until it does.
@@ -186,7 +188,7 @@ class WindowRequests:
                     self._note(window, answer)
                     jobs = self._jobs()
                     for job in jobs[1:]:  # a probe was answered, or the other method's turn has come
-                        self._pool.submit(self._run, *job)
+                        self._pool.submit(copy_context().run, partial(self._run, *job))  # the log names the site
                 if not jobs:
                     return
                 window, batch = jobs[0]

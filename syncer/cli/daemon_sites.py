@@ -1,0 +1,333 @@
+"""The sites of the daemon as its configs say: they come and go, break and are repaired while it runs."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from syncer.cli.config_files import ConfigFiles
+from syncer.cli.log_setup import redact_also
+from syncer.cli.open_site import Opening, OpenSite, SiteWiring
+from syncer.cli.reloadable_config import SiteConfig, read_site_config
+from syncer.daemon.disk_calls import DiskCalls
+from syncer.daemon.loop import SiteChanges
+from syncer.daemon.roster import ConfigConflict, UsedConfig, find_conflicts
+from syncer.daemon.site_names import about
+from syncer.errors import ConfigError, StateError, SyncerError
+from syncer.redact import redact
+
+if TYPE_CHECKING:
+    from syncer.cli.settings import Settings
+    from syncer.config.sections import Config, StatusPage
+    from syncer.daemon.site import DaemonConfig, DaemonSite
+    from syncer.daemon.systemd import Systemd
+    from syncer.status_page.metrics import Counters
+    from syncer.status_page.reading import Sources
+
+RETRY_SECONDS = 60.0
+"""How long a site is left out for a reason that is not in its config, such as a lock, a key or a disk."""
+
+DISK_TIMEOUT = 5.0
+"""Seconds that the disk of one site may keep the daemon waiting while the site is opened."""
+
+CLOSE_TIMEOUT = 3.0
+"""Seconds that all sites together get at the end for their last notifications."""
+
+log = logging.getLogger("syncer.daemon")
+
+
+@dataclass(slots=True)
+class ConfigFile:
+    """One config, and what became of it."""
+
+    settings: Settings
+    """With this config alone."""
+    read: SiteConfig | SyncerError
+    """As it was last read."""
+    is_new: bool = True
+    """Whether it was read since it was last used."""
+    site: OpenSite | None = None
+    opening: Opening | None = None
+    """One that did not end in time."""
+    left_out: SyncerError | None = None
+    """Why it has no site."""
+    retry_at: float = float("inf")
+    """When it is tried again, by the monotonic clock."""
+
+    @property
+    def path(self) -> str:
+        """The path, as the command line names it."""
+        return self.settings.config_paths[0]
+
+    @property
+    def keeps_site(self) -> bool:
+        """Whether it was read as a config of the site that is open."""
+        open_as = self.site and self.site.reloadable.in_use
+        return bool(open_as and isinstance(self.read, SiteConfig) and self.read.is_of_the_same_site(open_as))
+
+
+@dataclass(slots=True)
+class _Changes:
+    """What becomes of the sites, while that is found out."""
+
+    added: list[DaemonSite] = field(default_factory=list)
+    removed: list[DaemonSite] = field(default_factory=list)
+    configs: dict[DaemonSite, DaemonConfig] = field(default_factory=dict)
+
+
+class DaemonSites:
+    """Reads the configs and opens their sites. Only the main thread changes anything; others get whole mappings."""
+
+    def __init__(self, settings: Settings, counters: Counters, systemd: Systemd, wake: Callable[[], None]) -> None:
+        """Take the configs, and find their files. Raises ConfigError."""
+        self._several = settings.several
+        self._environ = settings.environ
+        self._counters = counters
+        self._systemd = systemd
+        self._wake = wake
+        self._disk = DiskCalls()
+        self._files = ConfigFiles(settings)
+        self._configs: dict[str, ConfigFile] = {}
+        """By path, in their order."""
+        self._ending: dict[DaemonSite, OpenSite] = {}
+        """Removed sites whose sync has not ended, or which are not closed yet."""
+        self._socket: Path | None = None
+        self._reload_requested = False
+        self._has_closed_one = False
+        self.page: StatusPage | None = None
+        """The settings of the status page: those of the first valid config."""
+        self._page_path = ""
+        self._current: Mapping[str, Sources] = {}
+        self._left_out: Mapping[str, str] = {}
+
+    def open_all(self) -> Sequence[DaemonSite]:
+        """Read all configs and open their sites; leave out those that cannot be opened.
+
+        Raises ConfigError where two have one name, and what is wrong with the first one where none is left.
+        """
+        self._read(self._files.found)
+        first = next((each for each in self._configs.values() if isinstance(each.read, SiteConfig)), None)
+        if first and isinstance(first.read, SiteConfig):
+            self.page, self._page_path = first.read.config.status_page, first.path
+        for path, conflict in self._conflicts().items():
+            if conflict.same_name:
+                raise ConfigError(f"{path}: {conflict.message}")
+        changes = self._use(reloaded=False)
+        if not changes.added:
+            raise next(each.left_out for each in self._configs.values() if each.left_out)
+        return changes.added
+
+    @property
+    def sites(self) -> Sequence[OpenSite]:
+        """The open sites, in the order of their configs."""
+        return [each.site for each in self._configs.values() if each.site]
+
+    def current(self) -> Mapping[str, Sources]:
+        """Return where the pages of each site get their data, by name. Safe in any thread."""
+        return self._current
+
+    def left_out(self) -> Mapping[str, str]:
+        """Return the configs that are left out, each with the reason. Safe in any thread."""
+        return self._left_out
+
+    def request_reload(self) -> None:
+        """Let the next look read all configs again; safe in a signal handler."""
+        self._reload_requested = True
+
+    def stop(self) -> None:
+        """End all syncs at their next safe point; safe in a signal handler."""
+        for site in (*self.sites, *self._ending.values()):
+            site.stop.set()
+
+    def name_socket(self, socket: Path) -> None:
+        """Let the state of each site say that the daemon listens on this socket. Raises StateError where it is one."""
+        self._socket = socket
+        for site in self.sites:
+            self._name_socket_for(site)
+
+    def changes(self, _now: datetime) -> SiteChanges | None:
+        """Look for changes of the configs, and return what became of the sites; None: nothing."""
+        requested, self._reload_requested = self._reload_requested, False
+        has_closed_one, self._has_closed_one = self._has_closed_one, False
+        if requested:
+            self._systemd.reloading()
+        paths = set(self._files.look(read_all=requested)) if requested or self._several else set[str]()
+        paths |= {each.path for each in self._configs.values() if each.retry_at <= time.monotonic()}
+        if not (requested or paths or has_closed_one or self._configs.keys() - self._files.found.keys()):
+            return None
+        self._read(path for path in self._files.found if path in paths)
+        return self._use(reloaded=requested)
+
+    def ended(self, daemon_site: DaemonSite) -> None:
+        """Close a removed site, now that nothing runs for it."""
+        site = self._ending[daemon_site]
+
+        def close() -> None:
+            site.close()
+            del self._ending[daemon_site]
+            self._has_closed_one = True  # its config may be back
+            self._wake()
+
+        threading.Thread(target=close, name="close", daemon=True).start()
+
+    def close(self) -> None:
+        """Close all sites, whose syncs have ended."""
+        threads = [threading.Thread(target=site.close, name="close", daemon=True) for site in self.sites]
+        for thread in threads:
+            thread.start()
+        until = time.monotonic() + CLOSE_TIMEOUT
+        for thread in threads:
+            thread.join(max(0.0, until - time.monotonic()))
+        self._disk.close()
+
+    def _read(self, paths: Iterable[str]) -> None:
+        """Read these configs, with their secrets."""
+        for path in paths:
+            settings, result = self._files.found[path], list[SiteConfig]()
+            error = self._attempt(path, lambda one=settings, result=result: result.append(read_site_config(one)))  # type: ignore[misc]
+            read = error or result[0]
+            if isinstance(read, SiteConfig):
+                redact_also(read.key, read.hook)
+            config = self._configs.setdefault(path, ConfigFile(settings, read))
+            config.read, config.is_new, config.retry_at = read, True, float("inf")
+
+    def _attempt(self, path: str, call: Callable[[], None]) -> SyncerError | None:
+        """Make a call that touches the disk of one site; return why it failed. A bug does not touch the other sites."""
+        try:
+            if self._disk.run(call, DISK_TIMEOUT):
+                return None
+        except SyncerError as error:
+            return error
+        except Exception as error:
+            if not self._several:
+                raise
+            log.exception("A bug in syncer keeps out the site of %s; please report it", path)
+            return StateError(f"a bug in syncer ({type(error).__name__}); the log has the traceback")
+        return StateError("the disk of this site does not respond; check it")
+
+    def _conflicts(self) -> Mapping[str, ConfigConflict]:
+        """Return which configs cannot be used beside the others; sites that are open come first."""
+        valid = [(each.keeps_site, each.path, each.read) for each in self._configs.values()]
+        valid.sort(key=lambda each: not each[0])
+        candidates = [_candidate(path, read.config) for _, path, read in valid if isinstance(read, SiteConfig)]
+        return find_conflicts(candidates, _page_keys(self.page), self._page_path)
+
+    def _use(self, *, reloaded: bool) -> SiteChanges:
+        """Open, change and remove sites as the configs say; `reloaded`: all were read, because that was requested."""
+        had_sites, changes = bool(self.sites), _Changes()
+        for path in self._configs.keys() - self._files.found.keys():
+            self._remove(self._configs.pop(path), changes, "its config was removed")
+        self._configs = {path: self._configs[path] for path in self._files.found if path in self._configs}
+        conflicts = self._conflicts()
+        for each in self._configs.values():
+            read = each.read
+            if conflict := conflicts.get(each.path):
+                read = ConfigError(f"{each.path}: {conflict.message}")
+            if each.site and not self._several:
+                self._reload(each, each.site, read, changes)
+            elif isinstance(read, SyncerError):
+                self._leave_out(each, read, changes)
+            elif each.site and each.keeps_site:
+                self._reload(each, each.site, read, changes)
+            else:
+                self._remove(each, changes, "its site, name or state has changed")
+                self._open(each, read, changes)
+            each.is_new = False
+        self._current = {site.name: site.sources for site in self.sites}
+        self._left_out = {each.path: redact(str(each.left_out)) for each in self._configs.values() if each.left_out}
+        if had_sites and not self.sites:
+            log.warning("No site is left; the daemon waits for a valid config", extra={"event": "no-site"})
+        return SiteChanges(changes.added, changes.removed, changes.configs, reloaded)
+
+    def _reload(self, config: ConfigFile, site: OpenSite, read: SiteConfig | SyncerError, changes: _Changes) -> None:
+        """Let an open site use its new config. One that is invalid leaves the old one in use."""
+        if not config.is_new:
+            return
+        try:
+            if isinstance(read, SyncerError):
+                raise read
+            changes.configs[site.daemon_site] = site.take(read, is_only=not self._several)
+        except SyncerError as error:
+            site.reloadable.refuse(error)
+            self._systemd.ready("Config not reloaded: the new one is invalid, so the old one is still in use")
+
+    def _leave_out(self, config: ConfigFile, error: SyncerError, changes: _Changes) -> None:
+        """Leave out a site, and log why, if that is news."""
+        self._remove(config, changes, "its config is not valid")
+        if self._several and str(error) != str(config.left_out):
+            for finding in str(error).split("\n"):  # a line of the log for each
+                where = "" if finding.startswith(config.path) else f"{config.path}: "
+                log.error("Site left out: %s%s", where, finding, extra={"event": "left-out", "config": config.path})
+        config.left_out = error
+        if not isinstance(error, ConfigError):
+            config.retry_at = min(config.retry_at, time.monotonic() + RETRY_SECONDS)
+
+    def _open(self, config: ConfigFile, read: SiteConfig, changes: _Changes) -> None:
+        """Open the site of a config, or leave it out."""
+        if any(site.state == read.config.state_directory for site in self._ending.values()):
+            config.left_out = StateError(f"{config.path}: waits until the running sync of this site has ended")
+            return  # it is opened then
+        error: SyncerError | None = StateError("the disk of this site does not respond; check it")
+        opening = config.opening
+        if opening is None or opening.has_ended:
+            counters = self._counters.of(read.config.site_name)
+            opening = config.opening = Opening(read, SiteWiring(counters, self._wake, self._several))
+            error = self._attempt(config.path, opening)
+        if site := opening.leave():
+            config.site, config.opening, config.left_out = site, None, None
+            changes.added.append(site.daemon_site)
+            self._name_socket_for(site)
+        elif error:
+            self._counters.forget(read.config.site_name)
+            self._leave_out(config, error, changes)
+
+    def _remove(self, config: ConfigFile, changes: _Changes, why: str) -> None:
+        """Remove the site of a config, if it is open; its running sync ends at its next safe point."""
+        site = config.site
+        if site:
+            with about(site.name):
+                log.info("No longer synced: %s", why, extra={"event": "removed"})
+            site.stop.set()
+            config.site, self._ending[site.daemon_site] = None, site
+            self._counters.forget(site.name)
+            changes.removed.append(site.daemon_site)
+
+    def _name_socket_for(self, site: OpenSite) -> None:
+        """Let the state of a site say where the daemon listens. Raises StateError where it is the only one."""
+        if self._socket is None:
+            return
+        prefix = f"/sites/{quote(site.name, safe='')}" if self._several else ""
+        try:
+            self._disk.run(partial(site.name_socket, self._socket, prefix, self._environ), DISK_TIMEOUT)
+        except StateError as error:
+            if not self._several:
+                raise
+            with about(site.name):
+                log.warning("Other commands cannot find the daemon: %s", error, extra={"event": "not-named"})
+
+
+def _candidate(path: str, config: Config) -> UsedConfig:
+    page = _page_keys(config.status_page)
+    if "status_page" not in config.model_fields_set:
+        page = {}
+    elif config.status_page:
+        page = {key: value for key, value in page.items() if key in config.status_page.model_fields_set}
+    return UsedConfig(
+        path, config.site_name, os.path.realpath(config.site), os.path.realpath(config.state_directory), page
+    )
+
+
+def _page_keys(page: StatusPage | None) -> Mapping[str, object]:
+    """Return the keys of `status_page`, as `find_conflicts` compares them."""
+    if page is None:
+        return {"listen": None, "token_env": None, "hosts": ()}
+    return {"listen": page.listen, "token_env": page.token_env, "hosts": page.hosts}
