@@ -28,6 +28,8 @@ youtube:
   retry: { attempts: 4, longest_wait: 60s, deadline: 90s }
 
 quota: # in units; a request for up to 50 videos costs 1 unit
+  ledger: null # the file in which the sites of one Google project count their units together: ../quota.sqlite3
+  share: null # 20%: the part of a shared ledger that this site may use
   stats_units_per_day: 10000
   general_units_per_day: 10000
   reserve: 200 # units of each bucket that scheduled syncs never use
