@@ -7,7 +7,7 @@ import os
 import re
 import shutil
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from itertools import product
 from pathlib import Path
@@ -307,7 +307,9 @@ def test_no_program_that_a_sync_starts_gets_the_key_of_any_site(sites: Sites) ->
 
 
 @contextmanager
-def stopped_in_the_second(sites: Sites, slow: Simulator, *options: str) -> Iterator[tuple[str, str, int]]:
+def stopped_in_the_second(
+    sites: Sites, slow: Simulator, *options: str, signals: Sequence[int] = (signal.SIGINT,)
+) -> Iterator[tuple[str, str, int]]:
     """Begins a sync of three sites, and interrupts it while the second requests its counts."""
     for name, pages in (("a", 1), ("b", 300), ("c", 1)):
         sites.add(name, pages=pages)
@@ -316,7 +318,8 @@ def stopped_in_the_second(sites: Sites, slow: Simulator, *options: str) -> Itera
     words = ["-m", "syncer", "-c", "sites.d", "sync", *options]
     with Fork(*words, cwd=sites.root, env=environment(), stdout=PIPE, stderr=PIPE) as process:
         until(lambda: slow.requests >= 2 or process.poll() is not None)
-        process.send_signal(signal.SIGINT)
+        for number in signals:
+            process.send_signal(number)
         out, err = process.communicate(timeout=TIMEOUT)
     assert process.returncode is not None
     yield out, err, process.returncode
@@ -340,6 +343,18 @@ def test_ctrl_c_in_the_second_of_three_prints_a_document_with_all(sites: Sites) 
     assert [report["exit"] for report in document["sites"].values()] == [0, 130, 130]
     assert document["sites"]["a"]["changed_counts"] == 2
     assert document["sites"]["c"]["error"]["kind"] == "stopped"
+
+
+def test_the_second_signal_stops_the_site_at_once_and_the_document_is_printed(sites: Sites) -> None:
+    signals = (signal.SIGINT, signal.SIGTERM)
+    with (
+        Simulator(World(), latency=0.3) as slow,
+        stopped_in_the_second(sites, slow, "--json", signals=signals) as (out, err, code),
+    ):
+        entries = json.loads(out)["sites"]
+    assert (code, [entry["exit"] for entry in entries.values()]) == (130, [0, 130, 130])
+    assert entries["b"]["error"]["message"].startswith("stopped immediately; ")
+    assert "Traceback" not in err
 
 
 def test_the_shell_completes_the_names_of_sites(sites: Sites, monkeypatch: pytest.MonkeyPatch) -> None:

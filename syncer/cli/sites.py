@@ -18,7 +18,7 @@ NAMES_SHOWN = 20
 """Names of sites that one sentence lists."""
 
 Result = tuple[Mapping[str, object], int]
-"""What a command has to say of one site: the document of `--json`, and the exit code."""
+"""What a command has to say of one site: the document, with `--json`, and the exit code."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,7 +83,7 @@ def _sync(
         changes.show(report, quiet=False)
     for message in dict.fromkeys(problem.message for problem in failures(report)):
         print(f"syncer: {safe(site.name)}: {message}", file=sys.stderr)
-    return report_json(report, changes.changes if options.dry_run else None), report.exit
+    return report_json(report, changes.changes if options.dry_run else None) if as_json else {}, report.exit
 
 
 def _secrets(site: ChosenSite) -> Secrets | SyncerError:

@@ -38,7 +38,7 @@ def trigger_sites(settings: Settings, names: Sequence[str], *, wait: bool, accep
                 return {}, 0
             show_heading(site.name, is_first=site.name == begun[0])
             document = found.follow(stopped, quiet=settings.quiet)
-            return document, show_triggered(document, site.config.write.brake, site.name)
+            return {}, show_triggered(document, site.config.write.brake, site.name)
 
         results = in_turn({site.name: partial(turn, site) for site in choice.sites}, choice.left_out, stopped)
     if begun and not wait:
