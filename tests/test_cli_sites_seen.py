@@ -63,7 +63,7 @@ def test_status_has_a_line_for_each_site_and_says_which_need_attention_and_why(s
     assert shop.split()[3:] == ["2", "1", "0", "-"]
     assert daemon == "No daemon is running; `syncer sync` updates the counts now."
     assert count == "3 of 5 sites need attention:"
-    assert [reason.split(": ")[0] for reason in reasons] == ["  sites.d/notes.yaml", "  docs", "  shop"]
+    assert [reason.split(": ")[0] for reason in reasons] == [f"  {sites.config('notes')}:1", "  docs", "  shop"]
     assert reasons[2] == "  shop: 1 problem"
     assert end == "Run `syncer status --site NAME` to see more of a site."
     assert ran.code == 2

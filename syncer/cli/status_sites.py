@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from itertools import chain
@@ -50,7 +50,8 @@ def status_of_sites(settings: Settings, names: Sequence[str], *, as_json: bool) 
         results = in_turn(turns, choice.left_out, stopped)
     if not (as_json or in_full):
         _show_table([name for name in results if name not in choice.left_out], seen)
-        _show_attention(seen, {name: _message(document) for name, (document, code) in results.items() if code})
+        failed = {name: _message(document) for name, (document, code) in results.items() if code}
+        _show_attention(seen, failed, choice.left_out)
     return conclude(results, as_json=as_json, quiet=True)
 
 
@@ -74,8 +75,11 @@ def _cells(seen: SeenStatus) -> Iterator[str]:
     yield "syncing now" if status.running else status.next_sync.strftime(MINUTES) if seen.daemon else NONE
 
 
-def _show_attention(seen: Mapping[str, SeenStatus], failed: Mapping[str, str]) -> None:
-    """Print which sites need attention, and why; `failed`: those whose status is not known, each with the reason."""
+def _show_attention(seen: Mapping[str, SeenStatus], failed: Mapping[str, str], configs: Collection[str]) -> None:
+    """Print which sites need attention, and why.
+
+    `failed`: those whose status is not known, each with the reason; `configs`: those of them that are invalid configs.
+    """
     idle = [name for name, each in seen.items() if not each.daemon]
     if len(idle) == len(seen):
         show("No daemon is running; `syncer sync` updates the counts now.")
@@ -92,7 +96,8 @@ def _show_attention(seen: Mapping[str, SeenStatus], failed: Mapping[str, str]) -
         verb = "needs" if total == 1 else "need"
         show(f"{total:,} of {counted(len(seen) + len(failed), 'site')} {verb} attention:", "bold yellow")
         for reason, names in names_of.items():
-            show(f"  {listed(names)}: {safe(reason)}")
+            subject = "" if names[0] in configs else f"{listed(names)}: "  # an invalid config is named in the reason
+            show(f"  {subject}{safe(reason)}")
     show("Run `syncer status --site NAME` to see more of a site.")
 
 
