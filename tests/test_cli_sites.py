@@ -256,6 +256,20 @@ def test_a_site_that_cannot_be_searched_for_a_video_says_so_in_its_turn(sites: S
     assert "content is not a directory" in document["sites"]["shop"]["error"]["message"]
 
 
+def test_the_log_names_the_site_of_each_line(sites: Sites, syncer: Run) -> None:
+    for name in ("blog", "shop"):
+        sites.add(name)
+    lines = syncer("-v", "-c", "sites.d", "sync").err.splitlines()
+    named = [line.split(": ")[0] for line in lines]
+    assert set(named) == {"INFO blog", "INFO shop"}
+    assert named == sorted(named)
+    assert {
+        json.loads(line)["site"]
+        for line in syncer("-v", "-c", "sites.d", "--log-format", "json", "sync").err.splitlines()
+    } == {"blog", "shop"}
+    assert "blog" not in syncer("-v", "-c", "sites.d/blog.yaml", "sync").err
+
+
 def test_a_dry_run_writes_in_no_site(sites: Sites, syncer: Run) -> None:
     for name in ("blog", "shop"):
         sites.add(name)
@@ -297,10 +311,12 @@ def test_no_program_that_a_sync_starts_gets_the_key_of_any_site(sites: Sites) ->
     (sites.root / "key").write_text(f"{KEY}-in-a-file", encoding="utf-8")
     (sites.root / "key").chmod(0o600)
     in_git(sites.add("zoo", youtube=f"{QUICK}, api_key_file: '{sites.root}/key'", git="commit: true"))
+    sites.add("broken", key="BROKEN_KEY", more="colections: []\n")
+    keys["BROKEN_KEY"] = f"{KEY}-of-an-invalid-config"
     shell = environment(**keys, A_COPY=f"{KEY}-in-a-file", PATH=f"{fake.parent}:{os.environ['PATH']}")
     with Fork("-m", "syncer", "-c", "sites.d", "sync", cwd=sites.root, env=shell, stdout=PIPE, stderr=PIPE) as process:
         out, err = process.communicate(timeout=TIMEOUT)
-    assert (process.returncode, out.count("Committed as ")) == (0, 3), err
+    assert (process.returncode, out.count("Committed as ")) == (1, 3), err
     seen = [dump.read_text(encoding="utf-8") for dump in dumps.iterdir()]
     assert len(seen) > 2
     assert [text for text in seen if f"{KEY}-" in text] == []

@@ -182,13 +182,11 @@ def test_two_sites_have_their_own_states_and_directories(sites: Sites, syncer: R
     text = sites.config("shop").read_text(encoding="utf-8")
     again = text.replace(str(sites["shop"].root), str(sites["blog"].root))
     sites.config("shop").write_text(f"{again}name: shop\n", encoding="utf-8")
-    found = findings(syncer)
-    assert [(name, level) for name, level, text in found["docs"] if "is also the state of 'blog'" in text] == [
-        ("state", "error")
-    ]
-    assert [(name, level) for name, level, text in found["shop"] if "is also the site of 'blog'" in text] == [
-        ("config", "error")
-    ]
+    found = {name: [each for each in found if each[0] == "daemon"] for name, found in findings(syncer).items()}
+    [docs], [shop] = found["docs"], found["shop"]
+    assert (found["blog"], docs[1], shop[1]) == ([], "error", "error")
+    assert "The daemon leaves out this site: `state.directory`: sites.d/blog.yaml uses the same one" in docs[2]
+    assert "The daemon leaves out this site: sites.d/blog.yaml has the same site" in shop[2]
 
 
 def test_a_page_of_two_sites_is_a_warning(sites: Sites, syncer: Run) -> None:
@@ -211,10 +209,8 @@ def test_a_status_page_of_a_later_config_is_the_first_one_or_an_error(sites: Sit
     assert [found for found in findings(syncer)["shop"] if found[0] == "daemon"] == []
     sites.configure("shop", status_page="listen: '127.0.0.1:8799', hosts: [example.org]")
     found = [found for found in findings(syncer)["shop"] if found[0] == "daemon"]
-    assert [(level, text.split(" differs")[0]) for _, level, text in found] == [
-        ("error", "`status_page.listen`"),
-        ("error", "`status_page.hosts`"),
-    ]
+    [(_, level, text)] = found
+    assert (level, "`status_page.listen` differs from the one in sites.d/blog.yaml" in text) == ("error", True)
     with socket.create_server(("127.0.0.1", 0)) as other:
         taken = other.getsockname()[1]
         for name in ("blog", "shop"):
@@ -275,6 +271,29 @@ def test_all_sites_are_triggered_before_the_first_is_waited_for(sites: Sites) ->
     assert err == (
         "syncer: blog: stopped waiting; the daemon continues the sync\nsyncer: stopped before the turn of shop\n"
     )
+
+
+def test_the_sites_of_one_daemon_are_triggered_through_its_one_socket(sites: Sites, syncer: Run) -> None:
+    for name in ("blog", "caf\u00e9 & co", "first"):
+        sites.add(name, schedule=NEVER)
+    sites.config("first").unlink()
+    with Daemon(sites["first"], "-c", str(sites.folder)) as daemon:
+        for _ in range(3):
+            daemon.until("Sync 2")
+        for name in ("blog", "caf\u00e9 & co"):
+            fill(sites[name], 5)
+        ran = syncer("-c", "sites.d", "trigger")
+        assert (ran.code, ran.err) == (0, "")
+        blog, cafe, end = ran.out.split("\n\n")
+        assert blog.startswith("blog:\n6 pages, 6 videos: 5 requested, 5 returned. Changed 10 counts on 5 pages.\n")
+        assert cafe.startswith("caf\u00e9 & co:\n6 pages, 6 videos: 5 requested, 5 returned. Changed 10 counts")
+        assert end == "2 sites, none needs attention.\n"
+        rows = syncer("-c", "sites.d", "status").out.splitlines()[1:3]
+        assert [row.split()[-1] == "-" for row in rows] == [False, False], "a daemon syncs both"
+        sites.config("blog").write_text(BROKEN, encoding="utf-8")
+        daemon.until("Site left out")
+        assert syncer("-c", "sites.d", "trigger", "--no-wait").code == 1
+    assert "no daemon is running" in syncer("-c", f"{sites['first'].config}", "trigger").err
 
 
 class Asked(BaseHTTPRequestHandler):

@@ -1,4 +1,4 @@
-"""Checks what several sites must not have in common: a state, pages, one key's quota; and where the page is served."""
+"""Checks what several sites should not have in common: pages, and the quota of one key."""
 
 from __future__ import annotations
 
@@ -14,9 +14,6 @@ from syncer.wording import counted
 if TYPE_CHECKING:
     from syncer.config.sections import Config
 
-PAGE_KEYS = ("listen", "token_env", "hosts")
-"""The keys of `status_page`; a daemon of several sites uses those of the first config."""
-
 
 @dataclass(slots=True)
 class CheckedSite:
@@ -26,7 +23,6 @@ class CheckedSite:
     key: str | None = field(repr=False)
     """Its API key, None if it has none; it stays in memory."""
     root: str = field(init=False)
-    state: str = field(init=False)
     ledger: str | None = field(init=False)
     """The real path of the ledger that it shares with others."""
     collections: list[str] = field(init=False)
@@ -35,7 +31,7 @@ class CheckedSite:
     """The real paths of the files in them, once they were needed."""
 
     def __post_init__(self) -> None:
-        self.root, self.state = map(os.path.realpath, (self.config.site, self.config.state_directory))
+        self.root = os.path.realpath(self.config.site)
         ledger = self.config.ledger_path
         self.ledger = None if ledger is None else os.path.realpath(ledger)
         directories = {os.path.join(self.root, each.directory) for each in self.config.collections}
@@ -53,25 +49,17 @@ class CheckedSite:
 
 
 def compare(site: CheckedSite, earlier: Sequence[CheckedSite]) -> Iterator[Finding]:
-    """Yield a finding for each thing that a site must not have in common with one before it, or differ in."""
+    """Yield a finding for each thing that a site should not have in common with one before it, or differ in."""
     for other in earlier:
         yield from _compare(other, site)
     if site.key and (apart := [each for each in earlier if each.key == site.key and not _share_ledger(each, site)]):
         yield from _compare_quota([each.config for each in apart], site.config)
     if sharing := [each.config for each in earlier if _share_ledger(each, site)]:
         yield from _compare_ledger(sharing, site.config)
-    if earlier:
-        yield from _compare_page(earlier[0].config, site.config)
 
 
 def _compare(earlier: CheckedSite, site: CheckedSite) -> Iterator[Finding]:
     other = earlier.config.site_name
-    if site.root == earlier.root:
-        message = f"{site.root} is also the site of '{other}'. Put the collections of both into one config."
-        yield Finding("config", Level.ERROR, message)
-    elif site.state == earlier.state:
-        message = f"{site.state} is also the state of '{other}'. Set another `state.directory`."
-        yield Finding("state", Level.ERROR, message)
     nested = any(a.startswith(b) or b.startswith(a) for a in site.collections for b in earlier.collections)
     if nested and (both := site.listed() & earlier.listed()):
         shown = examples([os.path.relpath(path, site.root) for path in sorted(both)])
@@ -106,18 +94,3 @@ def _compare_ledger(earlier: Sequence[Config], config: Config) -> Iterator[Findi
             " ledger for the sites of one Google project only."
         )
         yield Finding("ledger", Level.ERROR, message)
-
-
-def _compare_page(first: Config, config: Config) -> Iterator[Finding]:
-    """Yield where a config that is not the first wants another status page. What it does not set is the first's."""
-    if "status_page" not in config.model_fields_set:
-        return
-    page, served = config.status_page, first.status_page
-    if page is None:
-        wrong = ["status_page"] if served else []
-    else:
-        own = [key for key in PAGE_KEYS if key in page.model_fields_set]
-        wrong = [f"status_page.{key}" for key in own if served is None or getattr(page, key) != getattr(served, key)]
-    for key in wrong:
-        message = f"`{key}` differs from the one in the config of '{first.site_name}', whose page shows all sites."
-        yield Finding("daemon", Level.ERROR, f"{message} Remove it.")

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING
 
+from syncer.check.findings import Finding, Level
 from syncer.check.together import CheckedSite, compare
 from syncer.cli.site_check import findings_of, invalid, show_findings
 from syncer.cli.sites import ChosenSite, Result, conclude, in_turn, read_sites, show_heading
 from syncer.cli.stopping import stop_on_signals
+from syncer.cli.used_configs import page_keys, used_config
+from syncer.daemon.roster import ConfigConflict, find_conflicts
 from syncer.errors import KeyMissing
 
 if TYPE_CHECKING:
-    from syncer.check.findings import Finding
     from syncer.cli.settings import Settings
 
 
@@ -28,6 +30,9 @@ def check_sites(settings: Settings, names: Sequence[str], *, offline: bool, as_j
     with stop_on_signals() as stopped:
         every = read_sites(settings)
         choice = every.only(names)
+        used = [used_config(site.settings.config_path, site.config) for site in every.sites]
+        page = page_keys(every.sites[0].config.status_page) if every.sites else {}
+        conflicts = find_conflicts(used, page, used[0].path if used else "")
         checked = [CheckedSite(site.config, _key(site)) for site in every.sites]
         first = next(iter([*choice.left_out, *(site.name for site in choice.sites)]))
 
@@ -41,9 +46,17 @@ def check_sites(settings: Settings, names: Sequence[str], *, offline: bool, as_j
             if site.name in names or not names:
                 own = findings_of(site.settings, site.config, offline=offline, is_first=not number)
                 shared = compare(checked[number], checked[:number])
-                turns[site.name] = partial(turn, site.name, chain(own, shared))
+                turns[site.name] = partial(
+                    turn, site.name, chain(own, shared, _left_out(conflicts.get(used[number].path)))
+                )
         results = in_turn(turns, {}, stopped)
     return conclude(results, as_json=as_json, failing="with errors")
+
+
+def _left_out(conflict: ConfigConflict | None) -> Iterator[Finding]:
+    """Yield why the daemon does not serve a site beside those before it."""
+    if conflict:
+        yield Finding("daemon", Level.ERROR, f"The daemon leaves out this site: {conflict.message}.")
 
 
 def _key(site: ChosenSite) -> str | None:

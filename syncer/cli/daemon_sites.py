@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -18,16 +17,17 @@ from syncer.cli.config_files import ConfigFiles
 from syncer.cli.log_setup import redact_also
 from syncer.cli.open_site import Opening, OpenSite, SiteWiring
 from syncer.cli.reloadable_config import SiteConfig, read_site_config
+from syncer.cli.used_configs import page_keys, used_config
 from syncer.daemon.disk_calls import DiskCalls
 from syncer.daemon.loop import SiteChanges
-from syncer.daemon.roster import ConfigConflict, UsedConfig, find_conflicts
+from syncer.daemon.roster import ConfigConflict, find_conflicts
 from syncer.daemon.site_names import about
 from syncer.errors import ConfigError, StateError, SyncerError
 from syncer.redact import redact
 
 if TYPE_CHECKING:
     from syncer.cli.settings import Settings
-    from syncer.config.sections import Config, StatusPage
+    from syncer.config.sections import StatusPage
     from syncer.daemon.site import DaemonConfig, DaemonSite
     from syncer.daemon.systemd import Systemd
     from syncer.status_page.metrics import Counters
@@ -218,8 +218,8 @@ class DaemonSites:
         """Return which configs cannot be used beside the others; sites that are open come first."""
         valid = [(each.keeps_site, each.path, each.read) for each in self._configs.values()]
         valid.sort(key=lambda each: not each[0])
-        candidates = [_candidate(path, read.config) for _, path, read in valid if isinstance(read, SiteConfig)]
-        return find_conflicts(candidates, _page_keys(self.page), self._page_path)
+        candidates = [used_config(path, read.config) for _, path, read in valid if isinstance(read, SiteConfig)]
+        return find_conflicts(candidates, page_keys(self.page), self._page_path)
 
     def _use(self, *, reloaded: bool) -> SiteChanges:
         """Open, change and remove sites as the configs say; `reloaded`: all were read, because that was requested."""
@@ -313,21 +313,3 @@ class DaemonSites:
                 raise
             with about(site.name):
                 log.warning("Other commands cannot find the daemon: %s", error, extra={"event": "not-named"})
-
-
-def _candidate(path: str, config: Config) -> UsedConfig:
-    page = _page_keys(config.status_page)
-    if "status_page" not in config.model_fields_set:
-        page = {}
-    elif config.status_page:
-        page = {key: value for key, value in page.items() if key in config.status_page.model_fields_set}
-    return UsedConfig(
-        path, config.site_name, os.path.realpath(config.site), os.path.realpath(config.state_directory), page
-    )
-
-
-def _page_keys(page: StatusPage | None) -> Mapping[str, object]:
-    """Return the keys of `status_page`, as `find_conflicts` compares them."""
-    if page is None:
-        return {"listen": None, "token_env": None, "hosts": ()}
-    return {"listen": page.listen, "token_env": page.token_env, "hosts": page.hosts}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -18,6 +19,9 @@ LARGEST_CONFIG = 1 << 20
 
 DEFAULT_CONFIG = "config/syncer.yaml"
 """Relative to the working directory."""
+
+SECRET_VARIABLES = re.compile(r"\b(?:api_key_env|hook_env|token_env): *[\"']?([A-Za-z_]\w*)")
+"""What names a variable with a secret in the text of a config; also in one that is invalid."""
 
 SUFFIX = ".yaml"
 """How the names of the configs in a directory end."""
@@ -95,7 +99,11 @@ class Settings:
             raise ConfigError(f"{path}: cannot read the config: {reason}") from error
         if len(text) > LARGEST_CONFIG:
             raise ConfigError(f"{path}: too large for a config (the limit is 1 MiB); name yours with -c")
-        config = parse_config(text, path)
+        try:
+            config = parse_config(text, path)
+        except ConfigError:
+            remove_secrets(set(SECRET_VARIABLES.findall(text)))  # another of several sites may start a program
+            raise
         token, hook = config.status_page and config.status_page.token_env, config.deploy.hook_env
         remove_secrets({name for name in (config.youtube.api_key_env, token, hook) if name})
         if hook is None and "CREDENTIALS_DIRECTORY" in self.environ:

@@ -116,11 +116,13 @@ def in_turn(
 
     An error in a turn is printed, and does not keep the others from theirs; a stop does.
     """
+    from syncer.cli.log_setup import name_sites
     from syncer.cli.show_error import error_document, logged_bug, show_error
     from syncer.daemon.site_names import about
 
     results: dict[str, Result] = {}
     late: list[str] = []
+    name_sites()
     for path, invalid in left_out.items():
         show_error(invalid)
         results[path] = error_document(invalid), invalid.exit_code
