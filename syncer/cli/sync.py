@@ -65,7 +65,7 @@ def command(
     key, hook = settings.key(config), settings.hook(config)
     settings.start_log(key, hook)
     options = with_flags(
-        paths=site_paths(config.site, paths),
+        paths=site_paths(config.site, paths) if paths else (),
         videos=frozenset(map(video_id, videos)),
         fail_on=failures_named(fail_on),
     )
