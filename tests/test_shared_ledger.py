@@ -8,6 +8,7 @@ import sqlite3
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
@@ -435,3 +436,24 @@ def test_a_copy_counts_in_memory_and_writes_nothing(path: Path, opened: ExitStac
     assert [each.name for each in one.sharing(NOON).sites] == ["a"]
     status = one.balances(NOON)
     assert (status[STATS].limit, status[STATS].spent, status[GENERAL].parked_until) == (10, 4, None)
+
+
+def test_sites_in_threads_of_one_process_beside_another_process_never_spend_more_than_the_limit(
+    path: Path, tmp_path: Path
+) -> None:
+    """As one daemon with many sites, beside the command of another."""
+    beside = spender(path, "beside", tmp_path / "sent", 600, 0)
+
+    def spend(number: int) -> int:
+        with open_shared_ledger(path, member(f"{number % 12}", 600), NOON, writes=True) as ledger:
+            stock = UnitStock(ledger, lambda: NOON, scheduled=False)
+            sent = sum(stock.spend(STATS) for _ in range(13))
+            stock.give_back()
+            return sent
+
+    with ThreadPoolExecutor(6) as threads:
+        sent = sum(threads.map(spend, range(40)))
+    assert beside.communicate()[1] == ""
+    sent += size(tmp_path / "sent")
+    with open_shared_ledger(path, member("x"), NOON, writes=False) as ledger:
+        assert ledger.balances(NOON)[STATS].project_spent == sent == 600

@@ -21,7 +21,10 @@ from syncer.state.database import open_state
 from syncer.status.buckets import open_ledger
 from syncer.status.status import Status, status_of
 from syncer.sync.options import Options
+from tests.forks import PIPE, Fork
 from tests.site import KEY, NOON, QUICK, Run, Site, crlf, ids
+from tests.steered import served
+from tests.terminal import environment
 
 STATS, GENERAL = Bucket.STATS, Bucket.GENERAL
 LEDGER = "ledger: ../quota.sqlite3"
@@ -210,3 +213,40 @@ def test_check_compares_the_key_that_the_next_sync_would_use(
     before = (site.root.parent / "quota.sqlite3").read_bytes()
     assert "Two keys use this ledger" in syncer("check").out
     assert (site.root.parent / "quota.sqlite3").read_bytes() == before, "and notes nothing"
+
+
+def test_the_page_the_metrics_and_the_plan_use_the_numbers_of_the_ledger(site: Site, syncer: Run, make: Make) -> None:
+    one = make("one", f"{LEDGER}, stats_units_per_day: 1000, general_units_per_day: 500, reserve: 10")
+    site.configure(quota=f"{LEDGER}, share: 20%, reserve: 10")
+    site.put("content/a.md", crlf(ids(2_000)[-1], 1, 2))
+    assert syncer("-c", str(one.config), "sync").code == syncer("sync").code == 0
+    with served(site) as page:
+        shown = page.get("/").text
+        metrics = page.get("/metrics").text
+        quota = page.get("/api/v1/quota").document["quota"]
+    assert "199 of 200 units left today (scheduled syncs may use 189)." in shown
+    assert "2 sites counted together in" in shown
+    assert 'syncer_quota_units_left{bucket="stats"} 199.0' in metrics
+    assert quota == syncer("status", "--json").document["quota"]
+    assert [each["name"] for each in quota["ledger"]["sites"]] == ["one", "site"]
+    assert syncer("plan", "--json").document["budget"] == 190 + 90
+
+
+def test_syncs_of_several_processes_at_once_never_request_more_than_the_project_has(
+    make: Make, youtube: Simulator
+) -> None:
+    names = ["a", "b", "c", "d"]
+    units = "stats_units_per_day: 25, general_units_per_day: 3, reserve: 0"
+    sites = [make(name, f"{LEDGER}, {units}", 400) for name in names]
+    env = {**environment(), "YOUTUBE_API_KEY": KEY}
+    started = [Fork("-m", "syncer", "sync", cwd=site.root, env=env, stdout=PIPE, stderr=PIPE) for site in sites]
+    ended = [(each.communicate(), each.wait()) for each in started]
+    assert {code for _, code in ended} <= {0, 1}, ended
+    assert youtube.units["stats"] > 25 - 10, "the last ones may be in the stock of a sync that does not need them"
+    assert youtube.units["stats"] <= 25
+    assert youtube.units["general"] <= 3
+    with open_state(sites[0].state, sites[0].root) as database:
+        config = parse_config(sites[0].config.read_text(encoding="utf-8"), sites[0].config)
+        found = status_of(config, database, datetime.now(UTC), syncs=1).sharing
+    assert found
+    assert sum(each.units[STATS] for each in found.sites) == youtube.units["stats"]

@@ -23,10 +23,12 @@ UNUSED = {
         *("googleapiclient.discovery", "google.oauth2", "cryptography", "rich.console", "rich.progress"),
         *("syncer.sync.publish", "syncer.commit", "syncer.git"),
         *("pathspec", "tomli", "syncer.front_matter.interpret", "syncer.front_matter.locate"),
+        *("syncer.state.shared_ledger", "syncer.state.ledger_file", "syncer.decide.project_quota"),
     },
     "status": {
         *("googleapiclient", "httplib2", "http", "tenacity", "rich.console"),
         *("syncer.content.left_over", "syncer.front_matter.find", "syncer.trigger", "syncer.sync"),
+        *("syncer.state.shared_ledger", "syncer.state.ledger_file", "syncer.decide.project_quota"),
     },
 }
 """What each command has no use for where it does not print to a terminal, commit or complete an earlier sync, and all
