@@ -21,6 +21,7 @@ from syncer.state.videos import history
 from syncer.status.report import SyncReport, report_json
 from syncer.sync.forget import Selection, forget
 from syncer.sync.options import Options
+from syncer.sync.outlook import look_ahead
 from tests.site import COLLECTIONS, NOON, Run, Site, counts, crlf, ids, tree
 
 HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
@@ -67,6 +68,11 @@ def sites(site: Site, youtube: Simulator, tmp_path: Path) -> Sites:
 
 def page(site: Site, number: int = 0) -> bytes:
     return (site.root / f"content/{number}.md").read_bytes()
+
+
+def claims(ledger: Path) -> list[tuple[object, ...]]:
+    with closing(sqlite3.connect(ledger)) as database:
+        return database.execute("SELECT * FROM claims").fetchall()
 
 
 def read_at(site: Site, video: str) -> list[datetime]:
@@ -278,6 +284,15 @@ def test_a_scheduled_sync_uses_its_part_of_the_units_and_one_by_hand_what_is_lef
     reports = [sites.sync(site, midnight + number * MINUTE) for number, site in enumerate((sites.ours, sites.theirs))]
     assert [report.asked for report in reports] == [50, 50], "of four units, each has two, for two of its syncs"
     assert [(report.over_quota, report.exit) for report in reports] == [(0, 0)] * 2
+    before = claims(sites.ledger)
+    config = parse_config(sites.theirs.config.read_text(encoding="utf-8"), sites.theirs.config)
+    database = open_to_read(sites.theirs.state, str(sites.theirs.root))
+    assert database
+    with database:
+        daemon, alone = (look_ahead(config, database, NOON, starts=at, days=2) for at in (NOON, None))
+    assert (daemon.budget, daemon.units, [day.budget for day in daemon.days]) == (2, 1, [2, 2]), "of four a day"
+    assert alone.budget == 4
+    assert claims(sites.ledger) == before, "it only looks"
     assert sites.sync(sites.theirs, NOON, Options()).asked == 50 * 3, "with the reserve of the first bucket"
 
 

@@ -118,6 +118,7 @@ class LedgerExchange:
             )
             for reading in readings
         ]
+        rows.sort()  # in the order in which they are stored: a large ledger is not in the cache
         limits = (int((now - min(keep, KEPT)).timestamp()), int((now + CLOCKS_APART).timestamp()))
         with self._file.transaction() as connection:
             connection.executemany(

@@ -207,14 +207,13 @@ def look_ahead(config: Config, database: Database, now: datetime, *, starts: dat
             from syncer.sync.other_sites import part_of_day
 
             units = part_of_day(units, ledger, ledger.exchange, at)
-            left = min(left, math.ceil(units))
     known = _Known(videos, made, at, overdue_at(config, at))
     with closing(last_read(database)) as rows:
         first = known.take(rows)
     unread = len(videos) - known.read
     listed = [video.video_id for video in first]
     every, within = mean_interval(config, now), refresh_within(config)
-    budget = math.ceil(units)
+    budget = max(round(units), min(1, math.ceil(units)))
     drifts = Drifts([*known.rates, *[PRIOR] * unread])
     ours = forecast(drifts, units=units, every=every, refresh_within=within)
     return Outlook(
@@ -235,7 +234,7 @@ def look_ahead(config: Config, database: Database, now: datetime, *, starts: dat
         bands=list(_bands(drifts, ours)),
         checks=_checks_ahead(config, database, len(videos), at),
         growth=_growth(database, len(videos), now),
-        days=list(_days_ahead(config, known, left=left, budget=budget, unread=unread, days=days)),
+        days=list(_days_ahead(config, known, left=min(left, budget), budget=budget, unread=unread, days=days)),
         intervals=[
             forecast(drifts, units=units, every=other, refresh_within=within)
             for other in sorted({every, *OTHER_INTERVALS})
