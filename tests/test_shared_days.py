@@ -9,19 +9,22 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 from benchmarks.budgets.sharing import BEGIN, DAY, SITES, WITHIN, SimulatedSite, SiteKind, begun, syncs
+from syncer.decide.allotment import Claim, table_of
 from syncer.decide.project_quota import SiteTerms
 from syncer.decide.quota import next_reset, quota_day
 from syncer.model import BATCH_SIZE, Bucket
 from syncer.state.ledger import UnitStock
 from syncer.state.shared_ledger import LedgerMember, open_shared_ledger
 from syncer.sync.other_sites import units_for
+
+NOON, MINUTE = datetime(2026, 11, 22, 20, 0, tzinfo=UTC), timedelta(minutes=1)
 
 UNITS, RESERVE = 16, 1
 """Of each bucket, a day: a third of what all syncs could use."""
@@ -54,7 +57,7 @@ class Project:
 def sync(site: SimulatedSite, place: Path, project: Project, now: datetime, key: str) -> int:
     """Makes a scheduled sync, as far as units go; returns how many videos it read."""
     terms = SiteTerms({Bucket.STATS: UNITS, Bucket.GENERAL: UNITS}, None)
-    member = LedgerMember(f"/{site.name}", site.name, terms, RESERVE, dict.fromkeys(Bucket, 10_000), key)
+    member = LedgerMember(f"/{site.name}", site.name, terms, RESERVE, dict.fromkeys(Bucket, 10_000), "", key)
     with open_shared_ledger(place, member, now, writes=True) as ledger:
         claim = replace(site.claim(now), site=member.site)
         made = site.plan(units_for(claim, ledger, ledger.exchange, now), now)
@@ -107,3 +110,31 @@ def test_no_unit_is_spent_over_a_limit_and_every_site_stays_inside_refresh_withi
     for name, by_day in read.items():
         quiet = [day for day in range(days) if by_day[day]]
         assert max(b - a for a, b in pairwise(quiet)) <= 15, (name, "is starved")
+
+
+def test_where_youtube_closed_a_bucket_early_sites_that_sync_first_leave_the_others_their_part(tmp_path: Path) -> None:
+    """Both buckets have ten units, but together they have ten."""
+    terms = SiteTerms(dict.fromkeys(Bucket, 10), None)
+    members = [LedgerMember(f"/{name}", name, terms, 0, dict.fromkeys(Bucket, 10), "") for name in "ab"]
+    ledgers = [open_shared_ledger(tmp_path / "ledger", member, NOON - DAY, writes=True) for member in members]
+    rates = [0.01] * 5_000
+
+    def units(number: int, now: datetime) -> int:
+        claim = Claim(members[number].site, table_of(rates), DAY, WITHIN, 0, now, now + DAY)
+        return units_for(claim, ledgers[number], ledgers[number].exchange, now)
+
+    assert [units(0, NOON - DAY), units(1, NOON - DAY + MINUTE)] == [20, 10], "the first cannot know of the second"
+    ledgers[0].take(Bucket.STATS, NOON - DAY, 8, scheduled=True)
+    ledgers[0].take(Bucket.GENERAL, NOON - DAY, 2, scheduled=True)
+    for bucket in Bucket:
+        ledgers[0].park(bucket, next_reset(NOON - DAY) + MINUTE)
+    assert units(1, NOON - DAY + 2 * MINUTE) == 0
+    for now in (NOON, NOON + 2 * DAY):
+        assert [units(0, now), units(1, now + MINUTE)] == [5, 5]
+    ledgers[0].take(Bucket.STATS, NOON + 2 * DAY, 9, scheduled=True)
+    assert units(1, NOON + 2 * DAY + 2 * MINUTE) == 3, "it accepted more than before, so that bucket's limit counts"
+    for ledger in ledgers:
+        ledger.register(NOON + 8 * DAY)
+    assert [units(0, NOON + 8 * DAY), units(1, NOON + 8 * DAY + MINUTE)] == [20, 10], "all of that is forgotten"
+    for ledger in ledgers:
+        ledger.__exit__(None, None, None)

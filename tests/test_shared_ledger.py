@@ -44,7 +44,9 @@ def member(
     """A site; `limit` is what its config states for both buckets."""
     if stated is None:
         stated = dict.fromkeys(Bucket, limit) if limit is not None else {}
-    return LedgerMember(f"/sites/{name}", name, SiteTerms(stated, share), reserve, dict.fromkeys(Bucket, 10_000), key)
+    return LedgerMember(
+        f"/sites/{name}", name, SiteTerms(stated, share), reserve, dict.fromkeys(Bucket, 10_000), "", key
+    )
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -184,6 +184,29 @@ def test_a_video_that_only_one_method_left_out_is_not_shared(sites: Sites, youtu
     assert (report.asked, report.shared, report.missing) == (1, 11, (VIDEOS[0],))
 
 
+def test_a_video_of_which_youtube_returned_something_invalid_is_not_shared(sites: Sites, youtube: Simulator) -> None:
+    """Its count is absent for the other site, too, but not because it is hidden."""
+    youtube.faults = [parse_fault(f"count-comma@{VIDEOS[0]}")]
+    assert {problem.subject for problem in sites.sync(sites.ours, NOON).problems} == {VIDEOS[0]}
+    youtube.faults = []
+    report = sites.sync(sites.theirs, NOON + HOUR)
+    assert (report.asked, report.shared, report.hidden) == (1, 11, ())
+
+
+def test_what_a_simulator_says_is_not_what_youtube_says(sites: Sites, youtube: Simulator) -> None:
+    with Simulator(World(seed=2)) as another:
+        elsewhere = Site(sites.theirs.root, another.url)
+        elsewhere.configure(quota=f"ledger: '{sites.ledger}'")
+        sites.sync(sites.ours, NOON)
+        another.clock.set(NOON + HOUR)
+        report = elsewhere.sync(NOON + HOUR, SCHEDULED)
+        assert (report.asked, report.shared) == (12, 0)
+        assert page(elsewhere) == crlf(VIDEOS[0], *counts(another, VIDEOS[0]))
+    sites.configure()
+    report = sites.sync(sites.ours, NOON + 2 * HOUR)
+    assert report.shared == 0
+
+
 def test_each_site_judges_for_itself(sites: Sites, youtube: Simulator) -> None:
     """What would empty one site's pages stops that site; the other one had no better counts."""
     low = World(videos={video: Video(counts={"viewCount": 5, "likeCount": 5}) for video in VIDEOS})
@@ -284,16 +307,19 @@ def test_a_scheduled_sync_uses_its_part_of_the_units_and_one_by_hand_what_is_lef
     reports = [sites.sync(site, midnight + number * MINUTE) for number, site in enumerate((sites.ours, sites.theirs))]
     assert [report.asked for report in reports] == [50, 50], "of four units, each has two, for two of its syncs"
     assert [(report.over_quota, report.exit) for report in reports] == [(0, 0)] * 2
+    again = [sites.sync(sites.ours, NOON - (10 - turn) * HOUR) for turn in range(3)]
+    assert [report.asked for report in again] == [50, 0, 0]
+    assert [(report.over_quota, report.exit) for report in again] == [(0, 0)] * 3, "its turn comes on another day"
     before = claims(sites.ledger)
     config = parse_config(sites.theirs.config.read_text(encoding="utf-8"), sites.theirs.config)
     database = open_to_read(sites.theirs.state, str(sites.theirs.root))
     assert database
     with database:
         daemon, alone = (look_ahead(config, database, NOON, starts=at, days=2) for at in (NOON, None))
-    assert (daemon.budget, daemon.units, [day.budget for day in daemon.days]) == (2, 1, [2, 2]), "of four a day"
+    assert (daemon.budget, daemon.units, [day.budget for day in daemon.days]) == (2, 1, [1, 2]), "of four a day"
     assert alone.budget == 4
     assert claims(sites.ledger) == before, "it only looks"
-    assert sites.sync(sites.theirs, NOON, Options()).asked == 50 * 3, "with the reserve of the first bucket"
+    assert sites.sync(sites.theirs, NOON, Options()).asked == 50 * 2, "with the reserve of the first bucket"
 
 
 def test_three_sites_request_each_video_once_in_each_interval(sites: Sites, tmp_path: Path) -> None:
@@ -309,14 +335,17 @@ def test_three_sites_request_each_video_once_in_each_interval(sites: Sites, tmp_
     assert asked == [[12, 0, 0]] * 4
 
 
-def test_the_report_says_how_many_came_from_other_sites_and_how_old_they_are(
-    sites: Sites, syncer: Run, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_report_says_how_many_came_from_other_sites_and_how_old_they_are(sites: Sites, syncer: Run) -> None:
     first = sites.sync(sites.ours, NOON)
     assert report_json(first)["left_out"] == {"fresh": 0, "over_quota": 0, "open": 0}
     document = report_json(sites.sync(sites.theirs, NOON + 3 * HOUR))
     assert document["left_out"] == {"fresh": 0, "over_quota": 0, "open": 0, "shared": 12}
     assert document["oldest_shared"] == "2026-11-22T20:00:00Z"
+    now = datetime.now(UTC)
+    sites.theirs.put("content/one.md", crlf(ids(1, seed=4)[0], 1, 2))
+    sites.ours.put("content/one.md", crlf(ids(1, seed=4)[0], 1, 2))
+    sites.sync(sites.theirs, now - 3 * MINUTE, Options(everything=True))
+    assert "\nUsed readings of other sites for 13 videos (oldest: 3 min ago).\n" in syncer("sync").out
 
 
 def test_a_site_without_a_ledger_shares_nothing(sites: Sites) -> None:

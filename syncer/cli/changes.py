@@ -61,6 +61,8 @@ class ChangeList:
         if not quiet:
             self.show_changes(report)
             _show_sums(report)
+            if report.oldest_shared is not None:
+                show_shared(report.shared, report.oldest_shared, report.finished)
         with redirect_stdout(sys.stderr) if quiet else nullcontext():
             show_wrong(report)
 
@@ -121,7 +123,6 @@ def _show_sums(report: SyncReport) -> None:
     if resting := report.gone_not_due:
         verb = "is" if resting == 1 else "are"
         show(f"Skipped {counted(resting, 'video')} that {verb} gone and not due yet (use --all to include them).")
-    show_shared(report.shared, report.oldest_shared, report.finished)
     if accepted := len(report.accepted):
         held = "1 reading that was" if accepted == 1 else f"{accepted:,} readings that were"
         show(f"{'Would accept' if report.dry_run else 'Accepted'} {held} held.")

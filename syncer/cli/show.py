@@ -79,12 +79,11 @@ def show_over_quota(videos: int) -> None:
         show(f"Left out {counted(videos, 'video')} for lack of quota. The next syncs request them first.", "yellow")
 
 
-def show_shared(videos: int, oldest: datetime | None, finished: datetime) -> None:
-    """Print how many videos were not requested because other sites had read them, if any, and how long ago at most."""
-    if oldest is not None:
-        minutes = max(0, round((finished - oldest).total_seconds() / 60))
-        age = f"{minutes / 60:.0f} h" if minutes >= 120 else f"{minutes} min"
-        show(f"Used readings of other sites for {counted(videos, 'video')} (oldest: {age} ago).")
+def show_shared(videos: int, oldest: datetime, finished: datetime) -> None:
+    """Print how many videos were not requested because other sites had read them, and how long ago at most."""
+    minutes = max(0, round((finished - oldest).total_seconds() / 60))
+    age = f"{minutes / 60:.0f} h" if minutes >= 120 else f"{minutes} min"
+    show(f"Used readings of other sites for {counted(videos, 'video')} (oldest: {age} ago).")
 
 
 def show_suppressed(counts: int) -> None:

@@ -33,10 +33,10 @@ CLOCKS_APART: Final = timedelta(minutes=5)
 class LedgerExchange:
     """What one site lets the others know, and learns from them. Safe in several threads."""
 
-    def __init__(self, file: LedgerFile, site: str) -> None:
-        """Take an open ledger, and the site's name in it."""
+    def __init__(self, file: LedgerFile, site: str, endpoint: str) -> None:
+        """Take an open ledger, the site's name in it, and where it sends requests: no other's readings are its own."""
         self.site = site
-        self._file = file
+        self._file, self._endpoint = file, endpoint
 
     def note_claim(self, claim: Claim) -> None:
         """Note the claim in place of the site's last one. Raises StateError."""
@@ -97,8 +97,8 @@ class LedgerExchange:
                     return
                 rows = connection.execute(
                     "SELECT id, at, present, views, likes, comments FROM readings"
-                    " WHERE id IN (SELECT value FROM json_each(?)) AND at BETWEEN ? AND ?",
-                    (json.dumps(some), int(since.timestamp()), int(now.timestamp())),
+                    " WHERE id IN (SELECT value FROM json_each(?)) AND endpoint = ? AND at BETWEEN ? AND ?",
+                    (json.dumps(some), self._endpoint, int(since.timestamp()), int(now.timestamp())),
                 )
                 found = [reading_of(row) for row in rows]
             yield found
@@ -111,6 +111,7 @@ class LedgerExchange:
         rows = [
             (
                 reading.video_id,
+                self._endpoint,
                 int(reading.at.timestamp()),
                 reading.statistics is not None,
                 *map((reading.statistics or {}).get, COLUMNS),
@@ -122,8 +123,8 @@ class LedgerExchange:
         limits = (int((now - min(keep, KEPT)).timestamp()), int((now + CLOCKS_APART).timestamp()))
         with self._file.transaction() as connection:
             connection.executemany(
-                "INSERT INTO readings VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (id) DO UPDATE SET at = ?2,"
-                " present = ?3, views = ?4, likes = ?5, comments = ?6 WHERE at <= ?2 OR at > ?7",
+                "INSERT INTO readings VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (id, endpoint) DO UPDATE"
+                " SET at = ?3, present = ?4, views = ?5, likes = ?6, comments = ?7 WHERE at <= ?3 OR at > ?8",
                 rows,
             )
             connection.execute("DELETE FROM readings WHERE at < ? OR at > ?", limits)

@@ -71,10 +71,12 @@ SCHEMA_1 = (
         next_at INTEGER NOT NULL           -- when the site syncs next
     ) WITHOUT ROWID""",
     """CREATE TABLE readings (
-        id TEXT PRIMARY KEY,               -- the video
-        at INTEGER NOT NULL,               -- when YouTube was last asked about it, by any site
+        id TEXT NOT NULL,                  -- the video
+        endpoint TEXT NOT NULL,            -- who was asked: YouTube, or a simulator
+        at INTEGER NOT NULL,               -- when it was last asked about the video, by any site
         present INTEGER NOT NULL,          -- 0: both methods left it out
-        views INTEGER, likes INTEGER, comments INTEGER
+        views INTEGER, likes INTEGER, comments INTEGER,
+        PRIMARY KEY (id, endpoint)
     ) WITHOUT ROWID""",
     "CREATE INDEX readings_by_time ON readings (at)",
 )

@@ -41,6 +41,8 @@ class LedgerMember:
     """How many units of each bucket its scheduled syncs leave."""
     default: Mapping[Bucket, int]
     """The units a day of a bucket for which no site's config states any."""
+    endpoint: str
+    """Where it sends its requests."""
     key: str = field(default="", repr=False)
     """The API key that it uses; empty if it is not known here."""
 
@@ -66,7 +68,7 @@ class SharedLedger:
     def __init__(self, file: LedgerFile, site: LedgerMember) -> None:
         self._file = file
         self._site = site
-        self.exchange = LedgerExchange(file, site.site)
+        self.exchange = LedgerExchange(file, site.site, site.endpoint)
         """How the site learns from the others."""
 
     def register(self, at: datetime) -> None:

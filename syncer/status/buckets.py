@@ -45,7 +45,13 @@ def open_shared(config: Config, path: Path, at: datetime, *, key: str = "", writ
     limits = {Bucket.STATS: quota.stats_units_per_day, Bucket.GENERAL: quota.general_units_per_day}
     stated = {bucket: units for bucket, units in limits.items() if f"{bucket}_units_per_day" in quota.model_fields_set}
     member = LedgerMember(
-        os.path.realpath(config.site), config.site_name, SiteTerms(stated, quota.share), quota.reserve, limits, key
+        os.path.realpath(config.site),
+        config.site_name,
+        SiteTerms(stated, quota.share),
+        quota.reserve,
+        limits,
+        config.youtube.endpoint,
+        key,
     )
     return open_shared_ledger(path, member, at, writes=writes)
 

@@ -117,8 +117,10 @@ class _Readings:
     """How many windows the caller has waited for, or waits for."""
     _complete: int = 0
     _unsaved: list[Reading] = field(default_factory=list)
+    _own: set[VideoId] = field(default_factory=set)
+    """Videos whose readings other sites do not get: `Bucket.STATS` was not asked, or an answer was not valid."""
     _not_in_stats: set[VideoId] = field(default_factory=set)
-    """Videos that `Bucket.STATS` left out: if the other method does so too, other sites need not ask."""
+    """Videos that `Bucket.STATS` left out."""
     _save_at: float = 0
     """When `_unsaved` has to be saved, by `time.monotonic`."""
 
@@ -146,12 +148,8 @@ class _Readings:
             if self._unsaved and (ends or time.monotonic() >= self._save_at):
                 save_readings(self.sync.database, self.number, self._unsaved)
                 if self.exchange:
-                    sure = [
-                        each
-                        for each in self._unsaved
-                        if each.statistics is not None or each.video_id in self._not_in_stats
-                    ]
-                    self.exchange.share(sure, self.sync.environment.clock(), self.sync.config.history.keep)
+                    shared = [each for each in self._unsaved if each.video_id not in self._own]
+                    self.exchange.share(shared, self.sync.environment.clock(), self.sync.config.history.keep)
                 self._unsaved = []
             if ends:
                 return
@@ -171,7 +169,9 @@ class _Readings:
             case Outcome.ANSWERED:
                 left_out = set(videos) - answer.statistics.keys()
                 absent = left_out if answer.bucket is Bucket.GENERAL else set()
-                if self.exchange and answer.bucket is Bucket.STATS:
+                if self.exchange:
+                    self._own.update(VideoId(problem.subject) for problem in answer.problems)
+                    self._own |= absent - self._not_in_stats
                     self._not_in_stats |= left_out
                 self._save_at = self._save_at if self._unsaved else time.monotonic() + SAVE_SECONDS
                 self._unsaved += (Reading(video, answer.at, counts) for video, counts in answer.statistics.items())
