@@ -23,7 +23,7 @@ from syncer.decide.project_quota import SEEN_WITHIN, SiteTerms, part_of, project
 from syncer.decide.quota import next_reset, quota_day
 from syncer.model import Bucket
 from syncer.state.ledger import UNITS_AT_ONCE, UnitStock
-from syncer.state.shared_ledger import LedgerMember, SharedLedger, open_shared_ledger
+from syncer.state.shared_ledger import KEPT_DAYS, LedgerMember, SharedLedger, open_shared_ledger
 from tests.examples import examples
 from tests.forks import PIPE, Fork
 from tests.site import KEY, NOON
@@ -158,11 +158,27 @@ def test_what_a_site_has_spent_counts_even_if_the_site_no_longer_does(opened: Ex
     assert take(other, 10, at=late) == 6
 
 
-def test_a_site_that_a_clock_saw_in_the_future_counts_for_seven_days_from_now(opened: ExitStack) -> None:
+def test_a_site_that_was_seen_far_ahead_does_not_count_until_its_clock_is_right(opened: ExitStack) -> None:
     site(opened, "ahead", at=NOON + 3650 * DAY, limit=5)
     other = site(opened, "b")
-    assert other.balances(NOON)[STATS].limit == 5
-    assert other.balances(NOON + SEEN_WITHIN)[STATS].limit == 10_000
+    assert other.balances(NOON)[STATS].limit == 10_000
+    site(opened, "ahead", at=NOON + DAY, limit=5)
+    assert other.balances(NOON)[STATS].limit == 5, "a day may be a mistake of this clock"
+
+
+@pytest.mark.parametrize("off", [-20_000 * DAY, -40 * DAY, -DAY, DAY, 40 * DAY, 3650 * DAY], ids=str)
+def test_a_sync_whose_clock_is_wrong_makes_no_other_forget_a_limit_a_share_or_a_unit(
+    opened: ExitStack, off: timedelta
+) -> None:
+    one = site(opened, "a", limit=10, share=50)
+    other = site(opened, "b")
+    assert (take(one, 9), take(other, 9)) == (5, 5)
+    wrong = site(opened, "c", at=NOON + off)
+    take(wrong, 3, at=NOON + off)
+    for ledger in (one, other, site(opened, "c")):
+        status = ledger.balances(NOON)[STATS]
+        assert (status.limit, status.project_limit, status.project_spent) == (5, 10, 10)
+        assert take(ledger, 1) == 0
 
 
 @given(
@@ -222,11 +238,22 @@ def test_a_process_that_is_a_moment_behind_at_midnight_does_not_undo_what_anothe
     assert take(other, 10, at=midnight) == 2
 
 
-def test_what_a_clock_that_ran_ahead_has_spent_is_not_spent(opened: ExitStack) -> None:
+def test_what_a_clock_that_ran_ahead_has_spent_is_spent_on_that_day(opened: ExitStack) -> None:
+    """Deleting it would let a clock that is behind delete what was spent today."""
     ledger = site(opened, "a", limit=10)
     assert take(ledger, 10, at=NOON + 30 * DAY) == 10
     assert take(ledger, 4) == 4
-    assert take(ledger, 10, at=NOON + 30 * DAY) == 10
+    assert take(ledger, 10, at=NOON + 30 * DAY) == 0
+
+
+def test_the_units_of_the_last_days_are_kept(opened: ExitStack, path: Path) -> None:
+    days = [NOON + number * DAY for number in range(KEPT_DAYS + 10)]
+    for at in days:
+        assert take(site(opened, "a", at=at), 1, at=at) == 1
+    with closing(sqlite3.connect(path)) as connection:
+        kept = [day for (day,) in connection.execute("SELECT day FROM units ORDER BY day")]
+    assert len(kept) == KEPT_DAYS + 1, "the last one was taken after the site was noted"
+    assert kept[-1] == quota_day(days[-1]).isoformat()
 
 
 def test_a_stock_of_yesterday_is_given_back_to_yesterday(opened: ExitStack) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
@@ -230,6 +232,23 @@ def test_the_page_the_metrics_and_the_plan_use_the_numbers_of_the_ledger(site: S
     assert quota == syncer("status", "--json").document["quota"]
     assert [each["name"] for each in quota["ledger"]["sites"]] == ["one", "site"]
     assert syncer("plan", "--json").document["budget"] == 190 + 90
+
+
+def test_names_that_another_user_wrote_into_the_ledger_reach_neither_terminal_nor_page_as_they_are(
+    site: Site, syncer: Run
+) -> None:
+    site.configure(quota=LEDGER)
+    site.put("content/a.md", crlf(ids(1)[0], 1, 2))
+    assert syncer("sync").code == 0
+    with closing(sqlite3.connect(site.root.parent / "quota.sqlite3")) as connection:
+        name = "\x1b[31m<script>alert(1)</script>"
+        connection.execute("UPDATE sites SET name = ?, site = ? || '2'", (name, name))
+        connection.commit()
+    assert syncer("status").code == 0
+    assert "\x1b" not in syncer("status").out
+    assert "\x1b" not in syncer("status", "--json").out
+    with served(site) as page:
+        assert "<script>alert" not in page.get("/").text
 
 
 def test_syncs_of_several_processes_at_once_never_request_more_than_the_project_has(

@@ -12,6 +12,9 @@ SEEN_WITHIN = timedelta(days=7)
 """A site that has not synced for so long no longer counts: its config, its share and its key."""
 
 
+FAR_AHEAD = timedelta(days=31)
+
+
 @dataclass(frozen=True, slots=True)
 class SiteTerms:
     """What the config of a site says about its project's quota."""
@@ -39,5 +42,9 @@ def part_of(limit: int, share: int | None, shares: Collection[int]) -> int:
 
 
 def counts_still(seen: datetime, at: datetime) -> bool:
-    """Whether a site that synced last at the moment `seen` still counts at the moment `at`."""
-    return seen > at - SEEN_WITHIN
+    """Whether a site that synced last at the moment `seen` still counts at the moment `at`.
+
+    One that was seen far ahead does not, because one of the two times comes from a clock that was wrong. If it is the
+    site's, its next sync notes the right time.
+    """
+    return at - SEEN_WITHIN < seen < at + FAR_AHEAD

@@ -23,8 +23,8 @@ from syncer.state.exchange import LedgerExchange
 from syncer.state.ledger import Sharing, SharingSite
 from syncer.state.ledger_file import LedgerFile, copy_ledger_file, open_ledger_file
 
-FORGOTTEN_AFTER = timedelta(days=28)
-"""A site that was not seen for so long is deleted, and so is what was spent before."""
+KEPT_DAYS = 60
+"""The units of so many quota days are kept, of those on which any were spent."""
 
 FINGERPRINT_BYTES = 16
 
@@ -72,13 +72,16 @@ class SharedLedger:
         """How the site learns from the others."""
 
     def register(self, at: datetime) -> None:
-        """Note the site and what its config says, before it spends. Raises StateError."""
-        site, now = self._site, int(at.timestamp())
-        oldest = at - FORGOTTEN_AFTER
+        """Note the site and what its config says, before it spends. Raises StateError.
+
+        What the clock says now deletes nothing: if it is wrong, the units of today would be lost.
+        """
+        site = self._site
         with self._file.transaction() as connection:
-            connection.execute("UPDATE sites SET seen = ? WHERE seen > ?", (now, now))  # of a clock that ran ahead
-            connection.execute("DELETE FROM sites WHERE seen < ?", (int(oldest.timestamp()),))
-            connection.execute("DELETE FROM units WHERE day < ?", (quota_day(oldest).isoformat(),))
+            connection.execute(
+                "DELETE FROM units WHERE day NOT IN (SELECT DISTINCT day FROM units ORDER BY day DESC LIMIT ?)",
+                (KEPT_DAYS,),
+            )
             connection.execute(
                 "INSERT INTO sites VALUES (:site, :name, :stats, :general, :share, :reserve, :key, :now)"
                 " ON CONFLICT (site) DO UPDATE SET name = :name, stats = :stats, general = :general, share = :share,"
@@ -90,7 +93,7 @@ class SharedLedger:
                     "share": site.terms.share,
                     "reserve": site.reserve,
                     "key": self._fingerprint(connection),
-                    "now": now,
+                    "now": int(at.timestamp()),
                 },
             )
 
@@ -130,9 +133,6 @@ class SharedLedger:
         with self._file.transaction() as connection:
             taken = min(wanted, self.balances(at)[bucket].usable(scheduled=scheduled))
             if taken:
-                # of a clock that ran ahead; at midnight, another process may be a moment ahead of this one
-                tomorrow = (day + timedelta(days=1)).isoformat()
-                connection.execute("DELETE FROM units WHERE bucket = ? AND day > ?", (bucket, tomorrow))
                 connection.execute(
                     "INSERT INTO units VALUES (:day, :bucket, :site, :taken)"
                     " ON CONFLICT (day, bucket, site) DO UPDATE SET spent = spent + :taken",
