@@ -242,7 +242,7 @@ def test_trigger_makes_all_daemons_sync_and_prints_each_result_below_its_name(si
             "1 problem: run `syncer status` to see it.\n\n"
             "3 sites, 2 need attention: docs, shop.\n"
         )
-        assert ran.err.startswith("syncer: docs: no daemon is running; ")
+        assert ran.err.startswith("syncer: docs: no daemon syncs this site; ")
         assert ran.code == 2
         ran = syncer("-c", "sites.d", "trigger", "--no-wait", "--site", "blog")
         assert (ran.code, ran.out) == (0, "The daemon syncs blog now. Run `syncer status` to see how it went.\n")

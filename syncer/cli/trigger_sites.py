@@ -16,6 +16,8 @@ from syncer.trigger import NO_DAEMON
 if TYPE_CHECKING:
     from syncer.cli.settings import Settings
 
+NOT_SYNCED = "no daemon syncs this site; if the daemon left it out, its log says why; `syncer sync` needs no daemon"
+
 
 def trigger_sites(settings: Settings, names: Sequence[str], *, wait: bool, accept: bool) -> int:
     """Make the daemon sync the sites with these names, or all; return the highest exit code of these syncs.
@@ -33,7 +35,7 @@ def trigger_sites(settings: Settings, names: Sequence[str], *, wait: bool, accep
         def turn(site: ChosenSite) -> Result:
             found = triggered[site.name]
             if isinstance(found, SyncerError):
-                raise found
+                raise NoDaemon(NOT_SYNCED) if str(found) == NO_DAEMON else found
             if not wait:
                 return {}, 0
             show_heading(site.name, is_first=site.name == begun[0])
