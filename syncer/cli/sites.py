@@ -139,8 +139,7 @@ def in_turn(
             continue
         except SyncerError as raised:
             error = raised
-        except KeyboardInterrupt:  # the second signal
-            stopped.set()
+        except KeyboardInterrupt:  # the second signal; `stopped` is set since the first
             error = Stopped("stopped immediately; the next sync completes what was begun")
         except Exception as raised:  # noqa: BLE001 - its traceback is logged, and the others have their turn
             error = logged_bug(raised)
