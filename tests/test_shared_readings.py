@@ -240,6 +240,16 @@ def test_a_count_from_the_future_is_never_taken(sites: Sites, by: timedelta) -> 
     assert set(sites.stored().values()) == {int(NOON.timestamp())}, "and it is replaced"
 
 
+def test_after_its_own_clock_ran_ahead_a_site_requests_once_and_then_takes_readings_again(sites: Sites) -> None:
+    sites.sync(sites.ours, NOON + timedelta(days=400))
+    sites.sync(sites.theirs, NOON)
+    back = sites.sync(sites.ours, NOON + HOUR)
+    assert (back.asked, back.shared) == (12, 0), "how old its own readings are is not known"
+    assert sites.sync(sites.theirs, NOON + 6 * HOUR).shared == 12
+    sites.sync(sites.theirs, NOON + 7 * HOUR, Options(everything=True))
+    assert sites.sync(sites.ours, NOON + 8 * HOUR).shared == 12
+
+
 def test_a_purge_of_a_video_or_of_all_deletes_it_in_the_ledger_too(sites: Sites) -> None:
     sites.sync(sites.ours, NOON)
     config = parse_config(sites.ours.config.read_text(encoding="utf-8"), sites.ours.config)
@@ -345,7 +355,9 @@ def test_the_report_says_how_many_came_from_other_sites_and_how_old_they_are(sit
     sites.theirs.put("content/one.md", crlf(ids(1, seed=4)[0], 1, 2))
     sites.ours.put("content/one.md", crlf(ids(1, seed=4)[0], 1, 2))
     sites.sync(sites.theirs, now - 3 * MINUTE, Options(everything=True))
-    assert "\nUsed readings of other sites for 13 videos (oldest: 3 min ago).\n" in syncer("sync").out
+    ran = syncer("-v", "sync")
+    assert "\nUsed readings of other sites for 13 videos (oldest: 3 min ago).\n" in ran.out
+    assert "0 to request, 0 fresh, 13 read by other sites, 0 left out" in ran.err
 
 
 def test_a_site_without_a_ledger_shares_nothing(sites: Sites) -> None:

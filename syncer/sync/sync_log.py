@@ -21,13 +21,14 @@ def log_planned(sync: Sync, ledger: QuotaLedger, plan: Plan) -> None:
     tally = sync.tally
     left = sum(status.left for status in ledger.balances(sync.environment.clock()).values())
     log.info(
-        "Sync %s: %s, %s; %s to request, %s fresh%s, %s left out for lack of quota; %s left today",
+        "Sync %s: %s, %s; %s to request, %s fresh%s%s, %s left out for lack of quota; %s left today",
         tally.sync,
         counted(tally.pages, "page"),
         counted(tally.videos, "video"),
         f"{len(plan.videos):,}",
         f"{plan.fresh:,}",
         f", {plan.later:,} planned for later" if plan.later else "",
+        f", {len(tally.shared.videos):,} read by other sites" if tally.shared.videos else "",
         f"{plan.over_quota:,}",
         counted(left, "unit"),
         extra={
@@ -37,6 +38,7 @@ def log_planned(sync: Sync, ledger: QuotaLedger, plan: Plan) -> None:
             "ask": len(plan.videos),
             "fresh": plan.fresh,
             "later": plan.later,
+            "shared": len(tally.shared.videos),
             "over_quota": plan.over_quota,
             "units_left": left,
         },
