@@ -293,6 +293,7 @@ def test_a_bug_in_one_site_is_logged_with_its_traceback_and_the_others_have_thei
     monkeypatch.setattr("syncer.cli.sync_sites.sync_one", fails_once)
     ran = syncer("-c", "sites.d", "sync", "--json")
     assert (ran.code, ran.document["sites"]["blog"]["error"]["kind"]) == (70, "bug")
+    assert "CRITICAL blog: this is a bug in syncer" in ran.err
     assert "Traceback" in ran.err
     assert ran.document["sites"]["shop"]["exit"] == 0
 

@@ -133,16 +133,16 @@ def in_turn(
             results[name] = error_document(error), error.exit_code
             late.append(name)
             continue
-        try:
-            with about(name):
+        with about(name):
+            try:
                 results[name] = turn()
-            continue
-        except SyncerError as raised:
-            error = raised
-        except KeyboardInterrupt:  # the second signal; `stopped` is set since the first
-            error = Stopped("stopped immediately; the next sync completes what was begun")
-        except Exception as raised:  # noqa: BLE001 - its traceback is logged, and the others have their turn
-            error = logged_bug(raised)
+                continue
+            except SyncerError as raised:
+                error = raised
+            except KeyboardInterrupt:  # the second signal; `stopped` is set since the first
+                error = Stopped("stopped immediately; the next sync completes what was begun")
+            except Exception as raised:  # noqa: BLE001 - its traceback is logged, and the others have their turn
+                error = logged_bug(raised)
         show_error(error, site=name)
         results[name] = error_document(error), error.exit_code
     if late:
