@@ -262,6 +262,25 @@ def test_a_purge_of_a_video_or_of_all_deletes_it_in_the_ledger_too(sites: Sites)
     assert sites.stored() == {}
 
 
+def test_a_purge_deletes_what_is_too_old_in_the_ledger_too(sites: Sites) -> None:
+    sites.sync(sites.ours, NOON)
+    config = parse_config(sites.ours.config.read_text(encoding="utf-8"), sites.ours.config)
+    for late, left in ((timedelta(0), 12), (timedelta(seconds=1), 0)):
+        now = NOON + config.history.keep + late
+        selection = Selection(before=now - config.history.keep)
+        forget(config, selection, dry_run=False, clock=lambda now=now: now, sleep=lambda _: None)  # type: ignore[misc]
+        assert len(sites.stored()) == left
+
+
+def test_where_youtube_answers_nothing_old_readings_are_deleted_from_the_ledger(
+    sites: Sites, youtube: Simulator
+) -> None:
+    sites.sync(sites.ours, NOON)
+    youtube.faults = [parse_fault("key-invalid")]
+    sites.sync(sites.theirs, NOON + timedelta(days=28, seconds=1))
+    assert sites.stored() == {}
+
+
 def test_readings_of_the_ledger_are_deleted_when_the_first_of_its_sites_may_not_keep_them(sites: Sites) -> None:
     sites.sync(sites.ours, NOON)
     sites.theirs.put("content/only.md", crlf(ids(1, seed=3)[0], 1, 2))

@@ -50,7 +50,9 @@ class LedgerExchange:
             int(claim.next_at.timestamp()),
         )
         with self._file.transaction() as connection:
-            connection.execute("DELETE FROM claims WHERE made < ?", (int((claim.made - KEPT).timestamp()),))
+            oldest = (int((claim.made - KEPT).timestamp()),)
+            connection.execute("DELETE FROM claims WHERE made < ?", oldest)
+            connection.execute("DELETE FROM readings WHERE at < ?", oldest)  # also where YouTube answers nothing
             connection.execute("INSERT OR REPLACE INTO claims VALUES (?, ?, ?, ?, ?, ?, ?)", row)
 
     def claims(self) -> Sequence[Claim]:

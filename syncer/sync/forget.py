@@ -72,14 +72,14 @@ def forget(
     with open_for_writing(config, clock=clock, sleep=sleep) as opened:
         database = opened.database
         save_last_seq(database, opened.diff_log.last_seq)
+        if config.quota.ledger is not None:
+            from syncer.sync.other_sites import forget_shared
+
+            forget_shared(config, database, before=selection.before, video=selection.video, now=clock())
         if selection.before is not None:
             readings = sum(forget_readings_before(database, selection.before))
             forget_syncs(database, selection.before)
         else:
-            if config.quota.ledger is not None:
-                from syncer.sync.other_sites import forget_shared
-
-                forget_shared(config, database, selection.video, clock())
             readings = forget_readings(database, video=selection.video)
             forget_reports(database, selection.video)
             forget_video_pages(database, selection.video)

@@ -112,10 +112,19 @@ def part_of_day(units: float, ledger: QuotaLedger, exchange: Exchange, at: datet
     return exact_parts(units, claims, at).get(exchange.site, units)
 
 
-def forget_shared(config: Config, database: Database, video: VideoId | None, now: datetime) -> None:
-    """Delete from the ledger the readings of one video, or of all that are in the site's state. Raises StateError."""
+def forget_shared(
+    config: Config, database: Database, *, before: datetime | None, video: VideoId | None, now: datetime
+) -> None:
+    """Delete readings from the ledger: those before a time, those of one video, or of all in the site's state.
+
+    Raises StateError.
+    """
     with open_ledger(config, database, now, writes=True) as ledger, closing(last_read(database)) as known:
-        if ledger.exchange is not None:
+        if ledger.exchange is None:
+            return
+        if before is not None:
+            ledger.exchange.share([], now, now - before)
+        else:
             ledger.exchange.forget([video] if video is not None else (row.video_id for row in known))
 
 
