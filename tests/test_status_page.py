@@ -449,6 +449,15 @@ def test_a_sync_that_could_not_run_is_shown_until_one_can(site: Site, page: Serv
     assert "Nothing needs attention" in page.get("/").text
 
 
+def test_a_sync_that_does_not_respond_is_shown_until_it_does(site: Site, page: Served) -> None:
+    site.put("content/a.md", crlf(ids(1)[0], 1, 2))
+    synced(page)
+    page.steered.daemon_state = replace(page.steered.daemon_state, running=True, stalled=True)
+    assert "The running sync does not respond: a disk may hang" in page.get("/").text
+    page.steered.daemon_state = replace(page.steered.daemon_state, running=False, stalled=False)
+    assert "Nothing needs attention" in page.get("/").text
+
+
 def test_a_config_that_could_not_be_reloaded_is_shown_until_one_is(site: Site, page: Served) -> None:
     site.put("content/a.md", crlf(ids(1)[0], 1, 2))
     synced(page)

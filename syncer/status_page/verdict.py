@@ -62,6 +62,11 @@ def verdict(seen: Overview) -> Verdict:
 
 def _wrong(seen: Overview) -> str | None:
     status, daemon = seen.status, seen.daemon
+    if daemon.stalled:
+        return (
+            "The running sync does not respond: a disk may hang, or a program that it started. Check the log of syncer"
+            " daemon."
+        )
     if daemon.trouble:
         return f"The last sync could not run: {_ended(daemon.trouble)}"
     if not status.syncs:
