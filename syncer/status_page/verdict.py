@@ -17,6 +17,11 @@ PROBLEMS_NAMED = 3
 """More problems than these are only counted: they have a page of their own."""
 
 
+STALLED = (
+    "The running sync does not respond: a disk may hang, or a program that it started. Check the log of syncer daemon."
+)
+
+
 class Need(NamedTuple):
     """Something that needs attention."""
 
@@ -40,7 +45,7 @@ class Verdict(NamedTuple):
 def verdict(seen: Overview) -> Verdict:
     """Return the sentence at the top of the overview."""
     status, daemon = seen.status, seen.daemon
-    wrong = _wrong(seen)
+    wrong = STALLED if daemon.stalled else _wrong(seen)
     if wrong:
         return Verdict("wrong", wrong)
     if status.last_whole is None:
@@ -62,11 +67,6 @@ def verdict(seen: Overview) -> Verdict:
 
 def _wrong(seen: Overview) -> str | None:
     status, daemon = seen.status, seen.daemon
-    if daemon.stalled:
-        return (
-            "The running sync does not respond: a disk may hang, or a program that it started. Check the log of syncer"
-            " daemon."
-        )
     if daemon.trouble:
         return f"The last sync could not run: {_ended(daemon.trouble)}"
     if not status.syncs:
