@@ -60,7 +60,7 @@ REMEDIES = {
     ProblemKind.BAD_ANSWER: "Wait for the next sync. If the problem stays, please report it.",
     ProblemKind.QUOTA_CUT: (
         "Compare the quota in Google's console with quota in the config. Google announces a cut by mail. If other "
-        "programs use the same project, set the units to this site's share."
+        "programs use the same project, set the units to what they leave."
     ),
     ProblemKind.REFUSED_VIDEO: "Check the video ID in the page.",
     ProblemKind.STATE_LOST: (
