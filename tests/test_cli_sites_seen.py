@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -224,6 +225,23 @@ def test_a_status_page_of_a_later_config_is_the_first_one_or_an_error(sites: Sit
     without = "\n".join(line for line in text.splitlines() if not line.startswith("status_page"))
     sites.config("shop").write_text(f"{without}\n", encoding="utf-8")
     assert [found for found in findings(syncer)["shop"] if found[0] == "daemon"] == [], "it does not set any"
+
+
+def test_ctrl_c_stops_a_check_at_once_and_begins_no_other(sites: Sites) -> None:
+    with Simulator(World(), latency=3.0) as slow:
+        for name in ("blog", "shop"):
+            sites.add(name)
+            text = sites.config(name).read_text(encoding="utf-8")
+            sites.config(name).write_text(re.sub("'http[^']*'", f"'{slow.url}'", text), encoding="utf-8")
+        words = ["-m", "syncer", "-c", "sites.d", "check", "--json"]
+        with Fork(*words, cwd=sites.root, env=environment(), stdout=PIPE, stderr=PIPE) as process:
+            until(lambda: slow.requests >= 1 or process.poll() is not None)
+            process.send_signal(signal.SIGINT)
+            out, err = process.communicate(timeout=TIMEOUT)
+    document = json.loads(out)
+    assert process.returncode == document["exit"] == 130
+    assert [entry["error"]["kind"] for entry in document["sites"].values()] == ["stopped", "stopped"]
+    assert err.endswith("syncer: stopped before the turn of shop\n")
 
 
 def test_trigger_makes_all_daemons_sync_and_prints_each_result_below_its_name(sites: Sites, syncer: Run) -> None:

@@ -12,7 +12,7 @@ from syncer.check.findings import Finding, Level
 from syncer.check.together import CheckedSite, compare
 from syncer.cli.site_check import findings_of, invalid, show_findings
 from syncer.cli.sites import ChosenSite, Result, conclude, in_turn, read_sites, show_heading
-from syncer.cli.stopping import stop_on_signals
+from syncer.cli.stopping import StopSignal
 from syncer.cli.used_configs import page_keys, used_config
 from syncer.daemon.roster import ConfigConflict, find_conflicts
 from syncer.errors import KeyMissing
@@ -27,29 +27,26 @@ def check_sites(settings: Settings, names: Sequence[str], *, offline: bool, as_j
     What is wrong with an invalid config is a finding. Each site is compared with those before it, also with those that
     are not named. Raises UsageError for a name that no site has.
     """
-    with stop_on_signals() as stopped:
-        every = read_sites(settings)
-        choice = every.only(names)
-        used = [used_config(site.settings.config_path, site.config) for site in every.sites]
-        page = page_keys(every.sites[0].config.status_page) if every.sites else {}
-        conflicts = find_conflicts(used, page, used[0].path if used else "")
-        checked = [CheckedSite(site.config, _key(site)) for site in every.sites]
-        first = next(iter([*choice.left_out, *(site.name for site in choice.sites)]))
+    every = read_sites(settings)
+    choice = every.only(names)
+    used = [used_config(site.settings.config_path, site.config) for site in every.sites]
+    page = page_keys(every.sites[0].config.status_page) if every.sites else {}
+    conflicts = find_conflicts(used, page, used[0].path if used else "")
+    checked = [CheckedSite(site.config, _key(site)) for site in every.sites]
+    first = next(iter([*choice.left_out, *(site.name for site in choice.sites)]))
 
-        def turn(name: str, findings: Iterable[Finding]) -> Result:
-            if not as_json:
-                show_heading(name, is_first=name == first)
-            return show_findings(findings, as_json=as_json)
+    def turn(name: str, findings: Iterable[Finding]) -> Result:
+        if not as_json:
+            show_heading(name, is_first=name == first)
+        return show_findings(findings, as_json=as_json)
 
-        turns = {path: partial(turn, path, invalid(error)) for path, error in choice.left_out.items()}
-        for number, site in enumerate(every.sites):
-            if site.name in names or not names:
-                own = findings_of(site.settings, site.config, offline=offline, is_first=not number)
-                shared = compare(checked[number], checked[:number])
-                turns[site.name] = partial(
-                    turn, site.name, chain(own, shared, _left_out(conflicts.get(used[number].path)))
-                )
-        results = in_turn(turns, {}, stopped)
+    turns = {path: partial(turn, path, invalid(error)) for path, error in choice.left_out.items()}
+    for number, site in enumerate(every.sites):
+        if site.name in names or not names:
+            own = findings_of(site.settings, site.config, offline=offline, is_first=not number)
+            shared = compare(checked[number], checked[:number])
+            turns[site.name] = partial(turn, site.name, chain(own, shared, _left_out(conflicts.get(used[number].path))))
+    results = in_turn(turns, {}, StopSignal())
     return conclude(results, as_json=as_json, failing="with errors")
 
 

@@ -139,8 +139,9 @@ def in_turn(
                 continue
             except SyncerError as raised:
                 error = raised
-            except KeyboardInterrupt:  # the second signal; `stopped` is set since the first
-                error = Stopped("stopped immediately; the next sync completes what was begun")
+            except KeyboardInterrupt:  # the first signal, or the second if the first sets `stopped`
+                stopped.set()
+                error = Stopped("stopped immediately; run the command again")
             except Exception as raised:  # noqa: BLE001 - its traceback is logged, and the others have their turn
                 error = logged_bug(raised)
         show_error(error, site=name)

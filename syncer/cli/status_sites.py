@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from syncer.cli.show import show, show_table
 from syncer.cli.sites import ChosenSite, Result, choose_sites, conclude, in_turn, listed, show_heading
 from syncer.cli.status_output import SeenStatus, look, show_status
-from syncer.cli.stopping import stop_on_signals
+from syncer.cli.stopping import StopSignal
 from syncer.errors import ExitCode
 from syncer.status.documents import status_json
 from syncer.status.sharing import sharing_outline, sharing_warnings
@@ -35,19 +35,18 @@ def status_of_sites(settings: Settings, names: Sequence[str], *, as_json: bool) 
     """
     seen: dict[str, SeenStatus] = {}
     in_full = bool(names or settings.verbose)
-    with stop_on_signals() as stopped:
-        choice = choose_sites(settings, names)
+    choice = choose_sites(settings, names)
 
-        def turn(site: ChosenSite) -> Result:
-            if in_full and not as_json:
-                show_heading(site.name, is_first=site is choice.sites[0])
-            seen[site.name] = status = look(site.config)
-            if in_full and not as_json:
-                show_status(status)
-            return status_json(status.status) if as_json else {}, ExitCode.OK
+    def turn(site: ChosenSite) -> Result:
+        if in_full and not as_json:
+            show_heading(site.name, is_first=site is choice.sites[0])
+        seen[site.name] = status = look(site.config)
+        if in_full and not as_json:
+            show_status(status)
+        return status_json(status.status) if as_json else {}, ExitCode.OK
 
-        turns = {site.name: partial(turn, site) for site in choice.sites}
-        results = in_turn(turns, choice.left_out, stopped)
+    turns = {site.name: partial(turn, site) for site in choice.sites}
+    results = in_turn(turns, choice.left_out, StopSignal())
     if not (as_json or in_full):
         _show_table([name for name in results if name not in choice.left_out], seen)
         failed = {name: _message(document) for name, (document, code) in results.items() if code}
