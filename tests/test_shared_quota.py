@@ -70,6 +70,24 @@ def test_sites_of_one_ledger_never_request_more_than_the_project_has(make: Make,
     assert spent(one) == {"one": {STATS: 4, GENERAL: 1}, "other": {STATS: 0, GENERAL: 0}}
 
 
+def test_a_default_is_no_statement_about_the_project(make: Make) -> None:
+    large = make("large", f"{LEDGER}, stats_units_per_day: 30000")
+    make("other").sync()
+    large.sync()
+    buckets = status(large).buckets
+    assert (buckets[STATS].limit, buckets[GENERAL].limit) == (30_000, 10_000)
+
+
+def test_status_shows_when_each_site_synced_last_and_not_when_it_was_looked_at(make: Make) -> None:
+    one, new = make("one"), make("new")
+    one.sync(NOON - timedelta(hours=1))
+    for site in (one, new):
+        sharing = status(site).sharing
+        assert sharing
+        seen = {each.name: each.seen for each in sharing.sites}
+        assert seen == {"one": NOON - timedelta(hours=1)} | ({"new": None} if site is new else {})
+
+
 def test_a_share_leaves_the_others_their_units(make: Make, youtube: Simulator) -> None:
     units = "stats_units_per_day: 10, general_units_per_day: 10, reserve: 0"
     half, rest = make("half", f"{LEDGER}, {units}, share: 30%", 400), make("rest", LEDGER, 120)
@@ -199,6 +217,24 @@ def test_two_keys_are_a_warning_of_check_and_of_status(
     assert words not in syncer("check").out, "the next sync would use the new key"
     assert syncer("sync", "--all").code == 0
     assert words not in syncer("status").out, "each site uses the new key"
+
+
+def test_check_says_what_is_wrong_with_a_ledger_and_checks_the_rest(site: Site, syncer: Run) -> None:
+    site.put("content/a.md", crlf(ids(1)[0], 1, 2))
+    place = site.root.parent / "ledger"
+    place.mkdir(mode=0o700)
+    site.configure(quota="ledger: ../ledger/q")
+    assert syncer("check", "--offline").code == 0
+    assert not list(place.iterdir()), "nothing is created"
+    place.chmod(0o777)
+    open_to_all = syncer("check", "--offline")
+    assert (open_to_all.code, f"Run `chmod o-w {place}`." in open_to_all.out) == (0, True)
+    (place / "q").write_text("no ledger")
+    broken = syncer("check", "--json").document["checks"]
+    assert [each["message"] for each in broken if each["level"] == "error"] == [
+        each["message"] for each in broken if each["name"] == "ledger"
+    ]
+    assert {"key", "git", "state"} <= {each["name"] for each in broken}
 
 
 def test_check_compares_the_key_that_the_next_sync_would_use(

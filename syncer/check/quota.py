@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -34,5 +35,9 @@ def check_quota(config: Config, ledger: QuotaLedger, now: datetime) -> Iterator[
             yield Finding("ledger", Level.ERROR, message)
             return
     yield Finding("ledger", Level.OK, sharing_outline(sharing, balances))
+    mode = os.stat(path.parent).st_mode
+    if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
+        message = f"Every user can replace the ledger in {path.parent}. Run `chmod o-w {path.parent}`."
+        yield Finding("ledger", Level.WARNING, message)
     for warning in sharing_warnings(sharing, balances):
         yield Finding("ledger", Level.WARNING, f"{warning}.")

@@ -112,7 +112,7 @@ def _show_ledger(sharing: Sharing | None, buckets: Mapping[Bucket, BucketStatus]
             site.name,
             "-" if site.share is None else f"{site.share}%",
             *(f"{site.units[bucket]:,}" for bucket in buckets),
-            utc(site.seen),
+            utc(site.seen) if site.seen else "-",
         )
         for site in largest[:SITES_SHOWN]
     ]

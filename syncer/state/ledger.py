@@ -36,8 +36,8 @@ class SharingSite:
     """Its part of each bucket in percent; None: it uses what the shares of others leave."""
     units: Mapping[Bucket, int]
     """What it has spent on the quota day."""
-    seen: datetime
-    """When its last sync began."""
+    seen: datetime | None
+    """When its last sync began; None: it has not synced with this ledger yet."""
 
 
 @dataclass(frozen=True, slots=True)

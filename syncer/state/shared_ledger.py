@@ -23,6 +23,9 @@ from syncer.state.exchange import LedgerExchange
 from syncer.state.ledger import Sharing, SharingSite
 from syncer.state.ledger_file import LedgerFile, copy_ledger_file, open_ledger_file
 
+NEVER = 0
+"""When a site was seen that has not synced yet."""
+
 KEPT_DAYS = 60
 """The units of so many quota days are kept, of those on which any were spent."""
 
@@ -50,12 +53,12 @@ class LedgerMember:
 def open_shared_ledger(path: Path, site: LedgerMember, at: datetime, *, writes: bool) -> SharedLedger:
     """Open a ledger, create it if needed, and note the site in it, seen at this time; use it as a context manager.
 
-    Unless it `writes`, all that happens in a copy in memory. Raises StateError.
+    Unless it `writes`, all that happens in a copy in memory, and the site was not seen. Raises StateError.
     """
     file = open_ledger_file(path) if writes else copy_ledger_file(path)
     ledger = SharedLedger(file, site)
     try:
-        ledger.register(at)
+        ledger.register(at if writes else None)
     except BaseException:
         file.close()
         raise
@@ -71,9 +74,10 @@ class SharedLedger:
         self.exchange = LedgerExchange(file, site.site, site.endpoint)
         """How the site learns from the others."""
 
-    def register(self, at: datetime) -> None:
+    def register(self, at: datetime | None) -> None:
         """Note the site and what its config says, before it spends. Raises StateError.
 
+        `at` is when its sync began; None: it does not sync now.
         What the clock says now deletes nothing: if it is wrong, the units of today would be lost.
         """
         site = self._site
@@ -83,9 +87,9 @@ class SharedLedger:
                 (KEPT_DAYS,),
             )
             connection.execute(
-                "INSERT INTO sites VALUES (:site, :name, :stats, :general, :share, :reserve, :key, :now)"
+                "INSERT INTO sites VALUES (:site, :name, :stats, :general, :share, :reserve, :key, :seen)"
                 " ON CONFLICT (site) DO UPDATE SET name = :name, stats = :stats, general = :general, share = :share,"
-                " reserve = :reserve, key = coalesce(:key, key), seen = :now",
+                " reserve = :reserve, key = coalesce(:key, key), seen = CASE :seen WHEN 0 THEN seen ELSE :seen END",
                 {
                     "site": site.site,
                     "name": site.name,
@@ -93,7 +97,7 @@ class SharedLedger:
                     "share": site.terms.share,
                     "reserve": site.reserve,
                     "key": self._fingerprint(connection),
-                    "now": int(at.timestamp()),
+                    "seen": int(at.timestamp()) if at else NEVER,
                 },
             )
 
@@ -175,14 +179,20 @@ class SharedLedger:
     def sharing(self, at: datetime) -> Sharing:
         """Return which sites use the ledger, what each has spent on this time's quota day, and how many keys they use.
 
-        The sites are those that synced in the last days, by name.
+        The sites are those that synced in the last days, and the one that asks, by name.
         """
         with self._file.read() as connection:
             rows = connection.execute("SELECT site, name, share, key, seen FROM sites ORDER BY name, site").fetchall()
             spent = _spent(connection, quota_day(at))
-        rows = [row for row in rows if counts_still(moment(row[-1]), at)]
+        rows = [row for row in rows if row[0] == self._site.site or counts_still(moment(row[-1]), at)]
         sites = [
-            SharingSite(site, name, share, {bucket: spent.get((bucket, site), 0) for bucket in Bucket}, moment(seen))
+            SharingSite(
+                site,
+                name,
+                share,
+                {bucket: spent.get((bucket, site), 0) for bucket in Bucket},
+                moment(seen) if seen else None,
+            )
             for site, name, share, _, seen in rows
         ]
         return Sharing(str(self._file.path), sites, len({key for _, _, _, key, _ in rows if key}))

@@ -26,7 +26,7 @@ def open_ledger(
 ) -> AbstractContextManager[QuotaLedger]:
     """Return the ledger that the config of the site with this state names; use it as a context manager.
 
-    A shared one knows from then on that the site was seen at this time, and which `key` it uses, if there is one.
+    A shared one knows from then on that the site synced at this time, and which `key` it uses, if there is one.
     Unless it `writes`, nothing reaches a shared ledger: what happens is counted in memory. Raises StateError.
     """
     path, quota = config.ledger_path, config.quota

@@ -22,7 +22,7 @@ class SiteOfLedger(TypedDict):
     site: str
     share: float | None
     units: dict[str, int]
-    last_sync: str
+    last_sync: str | None
 
 
 class LedgerDocument(TypedDict):
@@ -46,7 +46,7 @@ def sharing_json(sharing: Sharing, balances: Mapping[Bucket, BucketStatus]) -> L
                 "site": each.site,
                 "share": None if each.share is None else each.share / 100,
                 "units": {bucket.value: units for bucket, units in each.units.items()},
-                "last_sync": timestamp(each.seen),
+                "last_sync": timestamp(each.seen) if each.seen else None,
             }
             for each in sharing.sites
         ],
