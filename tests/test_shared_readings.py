@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from syncer.config.parse import parse_config
+from syncer.decide import plan
 from syncer.errors import StateError
 from syncer.model import Bucket, Count, VideoId
 from syncer.simulator.faults import parse_fault
@@ -22,7 +23,7 @@ from syncer.status.report import SyncReport, report_json
 from syncer.sync.forget import Selection, forget
 from syncer.sync.options import Options
 from syncer.sync.outlook import look_ahead
-from tests.site import COLLECTIONS, NOON, Run, Site, counts, crlf, ids, tree
+from tests.site import COLLECTIONS, NOON, Run, Site, counts, crlf, ids, pair, tree
 
 HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
 VIDEOS = ids(12)
@@ -384,3 +385,24 @@ def test_a_site_without_a_ledger_shares_nothing(sites: Sites) -> None:
     sites.theirs.configure()
     report = sites.sync(sites.theirs, NOON + HOUR)
     assert (report.asked, report.shared) == (12, 0)
+
+
+def test_readings_are_judged_in_the_windows_of_a_large_site(
+    sites: Sites, youtube: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those of another site belong to any window, and so do their pages, also those with a requested video beside."""
+    monkeypatch.setattr(plan, "WINDOW_VIDEOS", 100)
+    own = ids(400, seed=20)
+    items = "".join(f'  - id: "{video}"\n    viewcount: 1\n    likeCount: 2\n' for video in own)
+    sites.theirs.put("content/lists/large.md", f"---\nvideos:\n{items}---\n".encode())
+    for number, video in enumerate(VIDEOS):
+        sites.theirs.put(f"content/lists/{number}.md", pair((video, 1, 2), (own[number], 1, 2)))
+    sites.sync(sites.ours, NOON)
+    then = [counts(youtube, video) for video in VIDEOS]
+    report = sites.sync(sites.theirs, NOON + 5 * HOUR)
+    assert (report.asked, report.shared, report.problems) == (400, 12, ())
+    for number, video in enumerate(VIDEOS):
+        assert page(sites.theirs, number) == crlf(video, *then[number])
+        beside = (own[number], *counts(youtube, own[number]))
+        expected = pair((video, *then[number]), beside)
+        assert (sites.theirs.root / f"content/lists/{number}.md").read_bytes() == expected
