@@ -53,7 +53,7 @@ def test_where_too_many_wait_for_an_answer_only_what_needs_none_of_the_state_is_
 ) -> None:
     go = threading.Event()
     overview = reading.overview
-    monkeypatch.setattr("syncer.status_page.app.overview", lambda *a, **k: go.wait(20) and overview(*a, **k))
+    monkeypatch.setattr("syncer.status_page.site_pages.overview", lambda *a, **k: go.wait(20) and overview(*a, **k))
     address = ("127.0.0.1", page.port)
     with ExitStack() as stack:
         waiting = [
@@ -79,7 +79,7 @@ def test_answers_that_nobody_reads_take_a_bounded_memory(
 ) -> None:
     monkeypatch.setattr(serve, "UNREAD_LIMIT_BYTES", 200_000)
     monkeypatch.setattr("syncer.status_page.video_pages.VIDEOS_PER_PAGE", 1000)
-    monkeypatch.setattr("syncer.status_page.app.VIDEOS_PER_PAGE", 1000)
+    monkeypatch.setattr("syncer.status_page.site_pages.VIDEOS_PER_PAGE", 1000)
     for video in ids(1000):
         site.put(f"content/{video}.md", crlf(video, 1, 2))
     site.sync()

@@ -264,7 +264,7 @@ def test_a_ledger_on_a_disk_that_hangs_keeps_the_overview_only_once(
     ledger = tmp_path / "ledger.sqlite3"
     sites[0].configure(quota=f"ledger: '{ledger}'")
     sites[0].sync(NOW)
-    monkeypatch.setattr("syncer.status_page.app.LEDGER_TIMEOUT", 0.2)
+    monkeypatch.setattr("syncer.status_page.all_sites.LEDGER_TIMEOUT", 0.2)
     with served_sites(*sites) as page:
         with locked(ledger):
             assert "its disk did not respond within 0.2 s" in page.get("/").text

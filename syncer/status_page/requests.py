@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlencode
 
 from starlette.exceptions import HTTPException
@@ -16,8 +16,10 @@ from syncer.model import VideoId
 from syncer.state.search import SearchState
 from syncer.status_page.frame import Frame
 from syncer.status_page.reading import Sources
-from syncer.status_page.site_reads import SiteReads
 from syncer.status_page.sites import Sites
+
+if TYPE_CHECKING:
+    from syncer.status_page.site_reads import SiteReads
 
 SYNC_NAME = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{4}")
 
