@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import re
 import shutil
@@ -296,6 +297,23 @@ def test_a_bug_in_one_site_is_logged_with_its_traceback_and_the_others_have_thei
     assert "CRITICAL blog: this is a bug in syncer" in ran.err
     assert "Traceback" in ran.err
     assert ran.document["sites"]["shop"]["exit"] == 0
+
+
+@pytest.mark.parametrize("command", [["sync"], ["check", "--offline"]])
+def test_the_log_shows_the_key_of_no_site(
+    sites: Sites,
+    syncer: Run,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    command: Sequence[str],
+) -> None:
+    keys = {"BLOG": f"{KEY}-of-blog", "SHOP": f"{KEY}-of-shop"}
+    for variable, key in keys.items():
+        monkeypatch.setenv(variable, key)
+        sites.add(variable.lower(), key=variable)
+    syncer("-c", "sites.d", *command)
+    logging.getLogger("syncer").warning("sent %s and %s", *keys.values())
+    assert capsys.readouterr().err == "WARNING sent [key] and [key]\n"
 
 
 def test_no_program_that_a_sync_starts_gets_the_key_of_any_site(sites: Sites) -> None:
