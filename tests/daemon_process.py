@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Self
 
 from tests.forks import PIPE, Fork, run
@@ -20,6 +21,7 @@ class Daemon:
     """A running `syncer daemon`: a fork, or a Python of its own where its memory is looked at.
 
     `program` is the module that is run; another one than `syncer` is no fork. `first` is code that a fork runs before.
+    `config` may be a directory of configs; otherwise it is the site's. `arguments` follow the command.
     """
 
     def __init__(
@@ -30,6 +32,8 @@ class Daemon:
         program: str = "syncer",
         forked: bool = True,
         first: str = "",
+        config: Path | None = None,
+        arguments: Sequence[str] = (),
     ) -> None:
         self.lines: list[str] = []
         self._environment = {**os.environ, "YOUTUBE_API_KEY": KEY, **(environment or {})}
@@ -37,11 +41,13 @@ class Daemon:
         self._options = options
         self._program = program
         self._first = first
+        self._config = config or site.config
+        self._arguments = arguments
         self._forked = forked and program == "syncer"
         self._said: queue.Queue[str] = queue.Queue()
 
     def __enter__(self) -> Self:
-        command = ["-m", self._program, "-c", str(self._site.config), *self._options, "daemon"]
+        command = ["-m", self._program, "-c", str(self._config), *self._options, "daemon", *self._arguments]
         self.process: Fork | subprocess.Popen[str]
         if self._forked:
             if self._first:

@@ -338,3 +338,46 @@ def test_whatever_happens_the_next_sync_is_never_before_now_nor_further_off_than
         assert of.start - now <= max(2 * of.interval, HOUR), event
         if of.quota_retry and of.quota_retry.at > now and event == "sync":
             assert of.start <= of.quota_retry.at
+
+
+# --- many sites that are overdue together -----------------------------------------------------------------------------
+
+
+@given(st.sampled_from(SCHEDULES), st.one_of(st.none(), st.timedeltas(-HOUR, 60 * 24 * HOUR)), SHARES, SHARES)
+@examples(200)
+def test_where_sites_are_overdue_together_each_goes_on_after_a_part_of_its_interval_and_never_later(
+    keys: dict[str, str], ago: timedelta | None, share: float, later: float
+) -> None:
+    """What is not overdue, and every cron, is as if the site had the daemon for itself."""
+    last = None if ago is None else START - ago
+    own = Agenda.at_start(schedule(**keys), last, START, share)
+    spread = Agenda.at_start(schedule(**keys), last, START, share, spreads=True)
+    assert spread.start == own.start
+    if own.start > START or "cron" in keys:
+        assert spread.has_times_of(own)
+        return
+    first = spread.next_start(START, 0)
+    every = spread.schedule.every
+    assert START < first <= START + every
+    assert first <= spread.next_start(START, later) <= first + spread.schedule.jitter
+    assert spread.next_start(first, 0) == first + every, "from then on, the interval is whole"
+
+
+@given(st.lists(SHARES, min_size=50, max_size=50, unique_by=lambda share: round(share, 2)))
+@examples(20)
+def test_overdue_sites_are_spread_over_the_whole_interval(shares: list[float]) -> None:
+    starts = [
+        Agenda.at_start(schedule(every="6h"), None, START, share, spreads=True).next_start(START, 0) for share in shares
+    ]
+    expected = sorted(START + (6 * HOUR * (1 - share) or 6 * HOUR) for share in shares)
+    assert all(
+        abs(found - wanted) < timedelta(seconds=1) for found, wanted in zip(sorted(starts), expected, strict=True)
+    )
+
+
+def test_sites_that_a_shorter_interval_makes_overdue_together_are_spread_too() -> None:
+    def changed(share: float) -> datetime:
+        before = Agenda.at_start(schedule(every="24h"), START - 8 * HOUR, START, 0.5, spreads=True)
+        return before.after_config(schedule(every="6h"), START, share).next_start(START, 0)
+
+    assert [changed(share) for share in (0.25, 0.5)] == [START + 4.5 * HOUR, START + 3 * HOUR]

@@ -29,6 +29,7 @@ class ConfigFiles:
         self._settings = settings
         self._directories = {path for path in settings.config_paths if os.path.isdir(absolute(path))}
         self._unreadable: set[str] = set()
+        """Those that cannot be read now: nothing is read in them."""
         self.found = {one.config_paths[0]: one for one in settings.each()}
         """The settings of each config, by its path as the command line names it, in their order."""
         self._seen: Mapping[str, Stamp] = {path: _stamp(path) for path in self.found}
@@ -42,10 +43,11 @@ class ConfigFiles:
         One that is being written is returned once it is the same at two looks. `read_all`: return all.
         """
         self.found = self._listed()
-        seen = {path: _stamp(path) for path in self.found}
+        kept = {path for path in self.found if os.path.dirname(path) in self._unreadable}
+        seen = {path: self._read.get(path) if path in kept else _stamp(path) for path in self.found}
         unchanged = {path for path, stamp in self._read.items() if path in seen and stamp == seen[path]}
         settled = {path for path, stamp in self._seen.items() if path in seen and stamp == seen[path]}
-        to_read = [path for path in seen if read_all or (path in settled and path not in unchanged)]
+        to_read = [path for path in seen if path not in kept and (read_all or path in settled - unchanged)]
         self._seen = seen
         self._read = {path: stamp for path, stamp in self._read.items() if path in seen}
         self._read |= {path: seen[path] for path in to_read}
@@ -63,11 +65,11 @@ class ConfigFiles:
         try:
             paths = configs_in(absolute(directory), directory)
         except ConfigError as error:
-            if directory not in self._unreadable:
-                self._unreadable.add(directory)
+            if directory.rstrip("/") not in self._unreadable:
+                self._unreadable.add(directory.rstrip("/"))
                 log.error("Its sites keep their configs: %s", error, extra={"event": "config-refused"})  # noqa: TRY400
             return [path for path in self.found if os.path.dirname(path) == directory.rstrip("/")]
-        self._unreadable.discard(directory)
+        self._unreadable.discard(directory.rstrip("/"))
         return paths
 
 

@@ -78,9 +78,7 @@ def _run(settings: Settings, sites_at_once: int, stopped: StopSignal, wake: Wake
     from syncer.cli.stopping import called_on_hangup
     from syncer.daemon.loop import Daemon, DaemonEnvironment
     from syncer.daemon.systemd import Systemd
-    from syncer.state.directory import prepare_directory
     from syncer.status_page.metrics import Counters
-    from syncer.status_page.serve import socket_path
     from syncer.status_page.sites import Sites
 
     systemd, counters = Systemd(os.environ.get("NOTIFY_SOCKET")), Counters(settings.several)
@@ -95,9 +93,7 @@ def _run(settings: Settings, sites_at_once: int, stopped: StopSignal, wake: Wake
             now, wake.wait, wake.send, stopped.is_set, sites.changes, sites.ended, sites.stop, systemd
         )
         daemon = Daemon(sites.open_all(), environment, Random(), at_once=sites_at_once)
-        first = sites.sites[0]
-        path = socket_path(settings.environ, os.path.realpath(first.reloadable.config.site), first.state)
-        prepare_directory(first.state)
+        path = sites.place_socket()
         shown = Sites(settings.several, sites.current, sites.left_out)
         with serving(sites.page, path, shown, counters, settings.environ, lambda: sites.name_socket(path)):
             return daemon.run()

@@ -24,6 +24,7 @@ from syncer.daemon.roster import ConfigConflict, find_conflicts
 from syncer.daemon.site_names import about
 from syncer.errors import ConfigError, StateError, SyncerError
 from syncer.redact import redact
+from syncer.state.directory import prepare_directory
 
 if TYPE_CHECKING:
     from syncer.cli.settings import Settings
@@ -147,6 +148,19 @@ class DaemonSites:
         """End all syncs at their next safe point; safe in a signal handler."""
         for site in (*self.sites, *self._ending.values()):
             site.stop.set()
+
+    def place_socket(self) -> Path:
+        """Return where the daemon listens: where the first site would, if that is possible. Raises ConfigError."""
+        errors = []
+        for site in self.sites:
+            try:
+                path = site.own_socket(self._environ)
+                prepare_directory(site.state)
+            except (ConfigError, StateError) as error:
+                errors.append(error)
+            else:
+                return path
+        raise errors[0]
 
     def name_socket(self, socket: Path) -> None:
         """Let the state of each site say that the daemon listens on this socket. Raises StateError where it is one."""

@@ -97,6 +97,10 @@ class OpenSite:
                 log.info("Config reloaded", extra={"event": "config-read"})
         return self.daemon_config()
 
+    def own_socket(self, environ: Mapping[str, str]) -> Path:
+        """Return where the socket of a daemon of this site alone would be. Raises ConfigError: its path is too long."""
+        return socket_path(environ, os.path.realpath(self.reloadable.config.site), self.state)
+
     def name_socket(self, socket: Path, prefix: str, environ: Mapping[str, str]) -> None:
         """Let the state say that the daemon listens on this socket, and how the paths of this site's URLs begin.
 
@@ -104,7 +108,7 @@ class OpenSite:
         """
         own = None
         with suppress(ConfigError):  # the path would be too long for a socket: then there is no link
-            own = socket_path(environ, os.path.realpath(self.reloadable.config.site), self.state)
+            own = self.own_socket(environ)
         self.lock.name_socket(socket, prefix, own if own != socket else None)
 
     def close(self) -> None:

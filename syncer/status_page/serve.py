@@ -265,14 +265,18 @@ def _no_socket(path: Path, error: OSError) -> ConfigError:
 
 
 def _is_left_over(path: Path) -> bool:
-    """Whether a socket is there on which nobody listens. Raises OSError where somebody does, or it is no socket."""
+    """Whether a socket is there on which nobody listens, or a link to one, as a daemon of several sites makes it.
+
+    Raises OSError where somebody listens, or where it is something else.
+    """
     try:
-        if not stat.S_ISSOCK(path.lstat().st_mode):
+        kind = path.lstat().st_mode
+        if not (stat.S_ISSOCK(kind) or stat.S_ISLNK(kind)):
             raise FileExistsError(errno.EEXIST, "another file has this name. Move it away")
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
             user = _user_of(probe, str(path))
     except FileNotFoundError:
-        return False
+        return path.is_symlink()
     except ConnectionRefusedError:
         return True
     raise OSError(errno.EADDRINUSE, f"{user} uses it")

@@ -1,0 +1,66 @@
+"""Which of several configs cannot be used beside the others."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from syncer.daemon.roster import UsedConfig, find_conflicts
+from tests.examples import examples
+
+PAGE: Mapping[str, object] = {"listen": "127.0.0.1:8787", "token_env": None, "hosts": ()}
+
+
+def config(
+    path: str, name: str = "", site: str = "", state: str = "", page: Mapping[str, object] | None = None
+) -> UsedConfig:
+    return UsedConfig(path, name or path, site or f"/{path}", state or f"/{path}/.syncer", page or {})
+
+
+@pytest.mark.parametrize(
+    ("second", "said"),
+    [
+        (config("b", name="a"), "`name`: a is already the name of a"),
+        (config("b", site="/a"), "a has the same site, /a"),
+        (config("b", state="/a/.syncer"), "`state.directory`: a uses the same one"),
+        (config("b", page={"listen": "127.0.0.1:1"}), "`status_page.listen` differs from the one in a"),
+        (config("b", page={"listen": None}), "`status_page.listen` differs from the one in a"),
+        (config("b", page={"hosts": ("x",)}), "`status_page.hosts` differs from the one in a"),
+        (config("b", page={"listen": "127.0.0.1:8787"}), None),
+        (config("b"), None),
+    ],
+)
+def test_the_second_of_two_that_exclude_each_other_is_left_out(second: UsedConfig, said: str | None) -> None:
+    conflicts = find_conflicts([config("a"), second, config("c")], PAGE, "a")
+    assert conflicts.keys() == ({"b"} if said else set())
+    if said:
+        assert conflicts["b"].message.startswith(said)
+        assert conflicts["b"].same_name == (second.name == "a")
+
+
+def test_the_config_that_says_where_the_page_is_may_change_that_which_takes_a_restart() -> None:
+    assert not find_conflicts([config("a", page={"listen": "127.0.0.1:1"})], PAGE, "a")
+
+
+NAMES = st.sampled_from("abc")
+CONFIGS = st.lists(st.builds(config, st.uuids().map(str), NAMES, NAMES, NAMES), max_size=8)
+
+
+@given(CONFIGS)
+@examples(200)
+def test_what_is_used_has_nothing_in_common_and_what_is_not_has_something_in_common_with_an_earlier_one(
+    configs: list[UsedConfig],
+) -> None:
+    conflicts = find_conflicts(configs, PAGE, "")
+    used = [each for each in configs if each.path not in conflicts]
+    for key in ("name", "site", "state"):
+        assert len({getattr(each, key) for each in used}) == len(used)
+    for number, each in enumerate(configs):
+        if each.path in conflicts:
+            before = [other for other in configs[:number] if other in used]
+            assert any(
+                getattr(each, key) == getattr(other, key) for other in before for key in ("name", "site", "state")
+            )
