@@ -26,7 +26,7 @@ from tests.ports import free_port
 from tests.site import KEY, Site, crlf, ids, plain
 from tests.steered import Served, ServedSites, served, served_sites
 from tests.test_status_page import Reader, samples
-from tests.test_status_page_crowd import send
+from tests.test_status_page_crowd import read_all, send
 from tests.waiting import until
 
 HOUR = timedelta(hours=1)
@@ -435,6 +435,25 @@ def test_a_site_whose_disk_hangs_is_left_out_of_the_gauges_and_is_an_error_in_th
     assert 'syncer_videos{site="shop",state="known"}' not in now
     assert "disk does not respond" in hanging.get("/api/v1/status").document["sites"]["shop"]["error"]["message"]
     assert hanging.get("/api/v1/status").document["sites"]["blog"]["syncs"]
+
+
+@pytest.mark.parametrize("path", ["/sites/shop/", "/api/v1/status"])
+def test_a_disk_that_hangs_delays_no_stop_and_who_waits_for_it_is_told(
+    sites: list[Site], caplog: pytest.LogCaptureFixture, path: str
+) -> None:
+    sites[1].sync(NOW)
+    with ExitStack() as stack:
+        with served_sites(*sites) as page:
+            stack.enter_context(locked(sites[1].state / "state.sqlite3"))
+            request = f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
+            waiting = stack.enter_context(send(("127.0.0.1", page.port), request))
+            until(lambda: "read shop" in [thread.name for thread in threading.enumerate()])
+            began = time.monotonic()
+        assert time.monotonic() - began < 8, "SQLite alone waits ten seconds"
+        response = read_all(waiting)
+    assert response.startswith(b"HTTP/1.1 503")
+    assert b"The daemon is stopping." in response
+    assert "Traceback" not in caplog.text
 
 
 def test_no_more_threads_wait_for_a_disk_than_a_site_may_have(hanging: ServedSites) -> None:

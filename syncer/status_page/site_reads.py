@@ -30,6 +30,9 @@ READ_TIMEOUT = 10.0
 READ_OF_ALL_TIMEOUT = 5.0
 """Seconds that a request about all sites waits for the read of each. By default, Prometheus waits for ten."""
 
+STOPPING = "The daemon is stopping."
+"""The message to those who still wait then: the server cancels their requests."""
+
 T = TypeVar("T")
 
 
@@ -61,13 +64,22 @@ class SiteReads:
         Raises what it raises, and StateError where it takes too long, where an earlier read still does, or where too
         many requests wait.
         """
-        return await self._read(name, function, self._turns, READ_TIMEOUT)
+        try:
+            return await self._read(name, function, self._turns, READ_TIMEOUT)
+        except asyncio.CancelledError:
+            raise StateError(STOPPING) from None
 
     async def read_all(self, functions: Iterable[tuple[str, Callable[[], T]]]) -> dict[str, T | Exception]:
-        """Return for each site what its function returns, or what went wrong with it."""
+        """Return for each site what its function returns, or what went wrong with it.
+
+        Raises StateError where the daemon stops.
+        """
         calls, limit = dict(functions), self._all_timeout or READ_OF_ALL_TIMEOUT
         reads = (self._read(name, call, self._turns_of_all, limit) for name, call in calls.items())
-        results = await asyncio.gather(*reads, return_exceptions=True)
+        try:
+            results = await asyncio.gather(*reads, return_exceptions=True)
+        except asyncio.CancelledError:
+            raise StateError(STOPPING) from None
         return {name: _error_or_result(result) for name, result in zip(calls, results, strict=True)}
 
     async def _read(self, name: str, function: Callable[[], T], turns: asyncio.Semaphore, timeout: float) -> T:
