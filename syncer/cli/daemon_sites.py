@@ -24,7 +24,6 @@ from syncer.daemon.roster import ConfigConflict, find_conflicts
 from syncer.daemon.site_names import about
 from syncer.errors import ConfigError, StateError, SyncerError
 from syncer.redact import redact
-from syncer.state.directory import prepare_directory
 
 if TYPE_CHECKING:
     from syncer.cli.settings import Settings
@@ -38,7 +37,12 @@ RETRY_SECONDS = 60.0
 """How long a site is left out for a reason that is not in its config, such as a lock, a key or a disk."""
 
 DISK_TIMEOUT = 5.0
-"""Seconds that the disk of one site may keep the daemon waiting while the site is opened."""
+"""Seconds that the disk of one site may keep the daemon waiting while the site is opened; each disk that hangs already
+halves them.
+"""
+
+SHORTEST_TIMEOUT = 0.5
+"""But so many seconds are waited at least."""
 
 CLOSE_TIMEOUT = 3.0
 """Seconds that all sites together get at the end for their last notifications."""
@@ -57,8 +61,6 @@ class ConfigFile:
     is_new: bool = True
     """Whether it was read since it was last used."""
     site: OpenSite | None = None
-    opening: Opening | None = None
-    """One that did not end in time."""
     left_out: SyncerError | None = None
     """Why it has no site."""
     retry_at: float = float("inf")
@@ -96,6 +98,8 @@ class DaemonSites:
         self._systemd = systemd
         self._wake = wake
         self._disk = DiskCalls()
+        self._stuck: set[str] = set()
+        """The configs for whose site a call has not returned: their disk hangs."""
         self._files = ConfigFiles(settings)
         self._configs: dict[str, ConfigFile] = {}
         """By path, in their order."""
@@ -154,19 +158,17 @@ class DaemonSites:
         errors = []
         for site in self.sites:
             try:
-                path = site.own_socket(self._environ)
-                prepare_directory(site.state)
-            except (ConfigError, StateError) as error:
+                return site.own_socket(self._environ)
+            except ConfigError as error:
                 errors.append(error)
-            else:
-                return path
         raise errors[0]
 
     def name_socket(self, socket: Path) -> None:
         """Let the state of each site say that the daemon listens on this socket. Raises StateError where it is one."""
         self._socket = socket
-        for site in self.sites:
-            self._name_socket_for(site)
+        for each in self._configs.values():
+            if each.site:
+                self._name_socket_for(each.path, each.site)
 
     def changes(self, _now: datetime) -> SiteChanges | None:
         """Look for changes of the configs, and return what became of the sites; None: nothing."""
@@ -216,9 +218,20 @@ class DaemonSites:
 
     def _attempt(self, path: str, call: Callable[[], None]) -> SyncerError | None:
         """Make a call that touches the disk of one site; return why it failed. A bug does not touch the other sites."""
+        not_responding = StateError("the disk of this site does not respond; check it")
+        if path in self._stuck:
+            return not_responding
+
+        def tracked() -> None:
+            try:
+                call()
+            finally:
+                self._stuck.discard(path)
+
+        patience = max(SHORTEST_TIMEOUT, DISK_TIMEOUT / 2 ** len(self._stuck))
+        self._stuck.add(path)
         try:
-            if self._disk.run(call, DISK_TIMEOUT):
-                return None
+            return None if self._disk.run(tracked, patience) else not_responding
         except SyncerError as error:
             return error
         except Exception as error:
@@ -226,7 +239,6 @@ class DaemonSites:
                 raise
             log.exception("A bug in syncer keeps out the site of %s; please report it", path)
             return StateError(f"a bug in syncer ({type(error).__name__}); the log has the traceback")
-        return StateError("the disk of this site does not respond; check it")
 
     def _conflicts(self) -> Mapping[str, ConfigConflict]:
         """Return which configs cannot be used beside the others; sites that are open come first."""
@@ -290,16 +302,13 @@ class DaemonSites:
         if any(site.state == read.config.state_directory for site in self._ending.values()):
             config.left_out = StateError(f"{config.path}: waits until the running sync of this site has ended")
             return  # it is opened then
-        error: SyncerError | None = StateError("the disk of this site does not respond; check it")
-        opening = config.opening
-        if opening is None or opening.has_ended:
-            counters = self._counters.of(read.config.site_name)
-            opening = config.opening = Opening(read, SiteWiring(counters, self._wake, self._several))
-            error = self._attempt(config.path, opening)
+        counters = self._counters.of(read.config.site_name)
+        opening = Opening(read, SiteWiring(counters, self._wake, self._several))
+        error = self._attempt(config.path, opening)
         if site := opening.leave():
-            config.site, config.opening, config.left_out = site, None, None
+            config.site, config.left_out = site, None
             changes.added.append(site.daemon_site)
-            self._name_socket_for(site)
+            self._name_socket_for(config.path, site)
         elif error:
             self._counters.forget(read.config.site_name)
             self._leave_out(config, error, changes)
@@ -315,15 +324,14 @@ class DaemonSites:
             self._counters.forget(site.name)
             changes.removed.append(site.daemon_site)
 
-    def _name_socket_for(self, site: OpenSite) -> None:
+    def _name_socket_for(self, path: str, site: OpenSite) -> None:
         """Let the state of a site say where the daemon listens. Raises StateError where it is the only one."""
         if self._socket is None:
             return
         prefix = f"/sites/{quote(site.name, safe='')}" if self._several else ""
-        try:
-            self._disk.run(partial(site.name_socket, self._socket, prefix, self._environ), DISK_TIMEOUT)
-        except StateError as error:
-            if not self._several:
-                raise
+        error = self._attempt(path, partial(site.name_socket, self._socket, prefix, self._environ))
+        if error and not self._several:
+            raise error
+        if error:
             with about(site.name):
                 log.warning("Other commands cannot find the daemon: %s", error, extra={"event": "not-named"})

@@ -168,18 +168,14 @@ class Opening:
         self._left = False
         self.site: OpenSite | None = None
         """Once it is open."""
-        self.has_ended = False
 
     def __call__(self) -> None:
         """Open it. Raises as `OpenSite`."""
-        try:
-            site = OpenSite(self._read, self._wiring)
-            with self._lock:
-                left, self.site = self._left, None if self._left else site
-            if left:
-                site.close()
-        finally:
-            self.has_ended = True
+        site = OpenSite(self._read, self._wiring)
+        with self._lock:
+            left, self.site = self._left, None if self._left else site
+        if left:
+            site.close()
 
     def leave(self) -> OpenSite | None:
         """Return the site if it is open by now; otherwise it is closed as soon as it is."""
