@@ -14,11 +14,12 @@ from random import Random
 
 import pytest
 
+from syncer.decide.quota import quota_day
 from syncer.errors import StateDamaged, StateError
 from syncer.model import Bucket
 from syncer.state.file_system import FUSE, MACOS_LOCAL, linux_name, macos_name, network_file_system
-from syncer.state.ledger_file import MIGRATIONS, LedgerFile, copy_ledger_file, open_ledger_file
-from syncer.state.shared_ledger import SharedLedger, open_shared_ledger
+from syncer.state.ledger_file import MIGRATIONS, LedgerFile, copy_ledger_file, open_ledger_file, read_ledger_file
+from syncer.state.shared_ledger import SharedLedger, look_at_ledger, open_shared_ledger
 from tests.examples import examples
 from tests.forks import PIPE, Fork
 from tests.places import NOBODY, everybodys_directory, fill, run_python, small_disk
@@ -45,6 +46,14 @@ def files(path: Path) -> Iterator[Path]:
     return (file for suffix in SUFFIXES if (file := path.with_name(path.name + suffix)).exists())
 
 
+def look(path: Path, file_system: Callable[[str], str | None] = network_file_system) -> None:
+    with read_ledger_file(path, file_system):
+        pass
+
+
+OPENINGS = (open_ledger_file, copy_ledger_file, look)
+
+
 def spend(path: Path, units: int = 1, name: str = "a", limit: int = 100) -> int:
     with open_shared_ledger(path, member(name, limit), NOON, writes=True) as ledger:
         return ledger.take(Bucket.STATS, NOON, units, scheduled=False)
@@ -53,6 +62,10 @@ def spend(path: Path, units: int = 1, name: str = "a", limit: int = 100) -> int:
 def spent(path: Path) -> int:
     with open_shared_ledger(path, member("a", 100), NOON, writes=False) as ledger:
         return ledger.balances(NOON)[Bucket.STATS].project_spent
+
+
+def seen(path: Path) -> int:
+    return sum(look_at_ledger(path, quota_day(NOON)).spent[Bucket.STATS].values())
 
 
 def refusal(opening: Callable[[], object]) -> str:
@@ -148,7 +161,7 @@ def test_nothing_but_a_file_of_one_s_own_is_a_ledger(tmp_path: Path, way: object
     at = place / f"q{suffix}"
     way(at, victim)  # type: ignore[operator]
     before = os.lstat(at)
-    for opened in (open_ledger_file, copy_ledger_file):
+    for opened in OPENINGS:
         refusal(partial(opened, place / "q"))
     assert victim.read_bytes() == VICTIM
     assert not victim.with_name("new").exists()
@@ -162,7 +175,7 @@ def test_nothing_but_a_file_of_one_s_own_is_a_ledger(tmp_path: Path, way: object
 def test_a_file_that_is_no_database_is_never_written(path: Path, content: bytes) -> None:
     path.write_bytes(content)
     path.chmod(0o644)
-    for opened in (open_ledger_file, copy_ledger_file):
+    for opened in OPENINGS:
         words = refusal(partial(opened, path))
         assert "is a file of another program" in words
     assert path.read_bytes() == content
@@ -178,7 +191,7 @@ def test_a_database_of_another_program_is_never_written(path: Path, statement: s
         connection.execute(statement)
         connection.commit()
     before = path.read_bytes()
-    for opened in (open_ledger_file, copy_ledger_file):
+    for opened in OPENINGS:
         words = refusal(partial(opened, path))
         assert "is a database of another program; set `quota.ledger` to a file" in words
     assert path.read_bytes() == before
@@ -201,7 +214,7 @@ def test_a_ledger_of_a_newer_version_is_refused(path: Path) -> None:
     spend(path)
     with closing(sqlite3.connect(path)) as connection:
         connection.execute(f"PRAGMA user_version = {len(MIGRATIONS) + 1}")
-    for opened in (open_ledger_file, copy_ledger_file):
+    for opened in OPENINGS:
         words = refusal(partial(opened, path))
         assert f"written by a newer syncer (schema {len(MIGRATIONS) + 1}" in words
         assert "upgrade syncer" in words
@@ -224,7 +237,7 @@ def test_values_and_tables_that_are_no_ledger_s_are_an_error_that_says_what_to_d
         connection.execute(statement)
         connection.commit()
     before = path.read_bytes()
-    for opened in (open_ledger_file, copy_ledger_file):
+    for opened in OPENINGS:
         words = refusal(partial(opened, path))
         assert "is damaged" in words
         assert "stop what uses it, move it away" in words
@@ -297,7 +310,7 @@ def test_a_full_disk_is_an_error_and_what_was_taken_stays_taken(tmp_path: Path) 
 
 
 def test_a_network_file_system_is_refused_before_anything_is_created(path: Path) -> None:
-    for opened in (open_ledger_file, copy_ledger_file):
+    for opened in OPENINGS:
         words = refusal(partial(opened, path, lambda directory: linux_name(0x6969, directory)))
         assert "on a network file system, NFS. There, several processes cannot lock a file" in words
     assert not path.exists()
@@ -352,10 +365,21 @@ def test_a_reader_does_not_wait_for_a_process_that_writes(path: Path, tmp_path: 
     with Fork("-c", code, str(path), str(gate), cwd=Path(__file__).parent.parent, stdout=PIPE) as writer:
         assert writer.stdout
         assert writer.stdout.readline() == "ready\n"
-        assert spent(path) == 5
+        assert spent(path) == seen(path) == 5
         with gate.open("wb"):
             assert writer.wait() == 0
-    assert spent(path) == 50
+    assert spent(path) == seen(path) == 50
+
+
+def test_a_look_creates_no_ledger_and_cannot_write_to_one(path: Path) -> None:
+    assert seen(path) == 0
+    assert not path.exists()
+    spend(path, 5)
+    before = path.read_bytes()
+    with pytest.raises(StateError, match="readonly database"), read_ledger_file(path) as connection:
+        connection.execute("UPDATE units SET spent = 50")
+    assert path.read_bytes() == before
+    assert seen(path) == 5
 
 
 def test_closing_one_of_two_connections_of_a_process_does_not_end_the_locks_of_the_other(path: Path) -> None:

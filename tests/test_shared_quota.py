@@ -20,7 +20,7 @@ from syncer.model import Bucket, ProblemKind
 from syncer.simulator.faults import parse_fault
 from syncer.simulator.server import Simulator
 from syncer.state.database import open_state
-from syncer.status.buckets import open_ledger
+from syncer.status.buckets import LedgerLooks, open_ledger
 from syncer.status.status import Status, status_of
 from syncer.sync.options import Options
 from tests.forks import PIPE, Fork
@@ -49,10 +49,15 @@ def make(tmp_path: Path, youtube: Simulator) -> Make:
     return made
 
 
-def status(site: Site) -> Status:
+def status(site: Site, ledgers: LedgerLooks | None = None) -> Status:
     config = parse_config(site.config.read_text(encoding="utf-8"), site.config)
     with open_state(config.state_directory, config.site) as database:
-        return status_of(config, database, NOON, syncs=1)
+        return status_of(config, database, NOON, syncs=1, ledgers=ledgers)
+
+
+def shown(site: Site, ledgers: LedgerLooks | None = None) -> int:
+    """Returns how many units all sites have spent."""
+    return status(site, ledgers).buckets[STATS].project_spent
 
 
 def spent(site: Site) -> dict[str, dict[Bucket, int]]:
@@ -268,6 +273,16 @@ def test_the_page_the_metrics_and_the_plan_use_the_numbers_of_the_ledger(site: S
     assert quota == syncer("status", "--json").document["quota"]
     assert [each["name"] for each in quota["ledger"]["sites"]] == ["one", "site"]
     assert syncer("plan", "--json").document["budget"] == 190 + 90
+
+
+def test_the_sites_of_one_request_see_a_ledger_at_one_moment(make: Make) -> None:
+    sites = [make("one"), make("two")]
+    sites[0].sync(NOON)
+    ledgers = LedgerLooks()
+    assert shown(sites[0], ledgers) == shown(sites[0]) == 3
+    sites[1].sync(NOON)
+    assert shown(sites[1], ledgers) == 3, "it was read once for all"
+    assert shown(sites[1]) == 6
 
 
 def test_names_that_another_user_wrote_into_the_ledger_reach_neither_terminal_nor_page_as_they_are(

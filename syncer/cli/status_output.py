@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from syncer.decide.quota import BucketStatus
     from syncer.model import Bucket, VideoId
     from syncer.state.ledger import Sharing
+    from syncer.status.buckets import LedgerLooks
     from syncer.status.status import Status
 
 SITES_SHOWN = 10
@@ -31,15 +32,15 @@ class SeenStatus(NamedTuple):
     """Whether a daemon runs for the site."""
 
 
-def look(config: Config) -> SeenStatus:
-    """Return the status of a site now. Raises StateError."""
+def look(config: Config, ledgers: LedgerLooks | None = None) -> SeenStatus:
+    """Return the status of a site now; `ledgers`: where several sites are looked at. Raises StateError."""
     from syncer.state.database import open_state
     from syncer.state.lock import daemon_address, is_running
     from syncer.state.naming_pages import pages_of_videos
     from syncer.status.status import status_of
 
     with open_state(config.state_directory, config.site) as database:
-        status = status_of(config, database, datetime.now(UTC), syncs=SYNCS_SHOWN)
+        status = status_of(config, database, datetime.now(UTC), syncs=SYNCS_SHOWN, ledgers=ledgers)
         pages = pages_of_videos(database, status.listed)
     return SeenStatus(status, pages, is_running(daemon_address(config.state_directory)))
 

@@ -184,20 +184,48 @@ def copy_ledger_file(path: Path, file_system: Callable[[str], str | None] = netw
     """
     memory = _connect("file::memory:")
     try:
-        with _opening, as_state_error(f"Cannot use the ledger {path}", _CANNOT_USE):
-            _require_local(path, file_system)
-            _require_safe(path)
-            exists = path.exists()
-        with _explained("read", path):
-            if exists:
-                with closing(_connect(f"{path.absolute().as_uri()}?mode=ro")) as disk:
-                    _copy(disk, memory, path)
+        with _explained("read", path), _connected_to_read(path, file_system) as disk:
+            if disk:
+                _copy(disk, memory, path)
             _update(memory, path)
             _require_sound(memory, path)
     except BaseException:
         memory.close()
         raise
     return LedgerFile(memory, path, copied=True)
+
+
+@contextmanager
+def read_ledger_file(
+    path: Path, file_system: Callable[[str], str | None] = network_file_system
+) -> Iterator[sqlite3.Connection]:
+    """Yield a connection to a ledger, in one transaction with which nothing can be written to disk.
+
+    If there is no ledger yet, or one of an older version, it is a connection to a copy. Raises StateError.
+    """
+    with _explained("read", path), _connected_to_read(path, file_system) as disk:
+        if disk is not None:
+            disk.execute("BEGIN")
+            if _version(disk, path) == len(MIGRATIONS):
+                _require_sound(disk, path)
+                yield disk
+                return
+    with closing(copy_ledger_file(path, file_system)) as copy, copy.read() as memory:
+        yield memory
+
+
+@contextmanager
+def _connected_to_read(path: Path, file_system: Callable[[str], str | None]) -> Iterator[sqlite3.Connection | None]:
+    """Yield a connection to a ledger with which nothing can be written; None: there is no file yet."""
+    with _opening, as_state_error(f"Cannot use the ledger {path}", _CANNOT_USE):
+        _require_local(path, file_system)
+        _require_safe(path)
+        exists = path.exists()
+    if not exists:
+        yield None
+        return
+    with closing(_connect(f"{path.absolute().as_uri()}?mode=ro")) as disk:
+        yield disk
 
 
 _CANNOT_USE = "check `quota.ledger`, and that its directory exists and you may write it"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import sqlite3
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
@@ -21,7 +21,7 @@ from syncer.model import Bucket
 from syncer.state.damage import member, moment
 from syncer.state.exchange import LedgerExchange
 from syncer.state.ledger import Sharing, SharingSite
-from syncer.state.ledger_file import LedgerFile, copy_ledger_file, open_ledger_file
+from syncer.state.ledger_file import LedgerFile, copy_ledger_file, open_ledger_file, read_ledger_file
 
 NEVER = 0
 """When a site was seen that has not synced yet."""
@@ -48,6 +48,87 @@ class LedgerMember:
     """Where it sends its requests."""
     key: str = field(default="", repr=False)
     """The API key that it uses; empty if it is not known here."""
+
+
+@dataclass(frozen=True, slots=True)
+class NotedSite:
+    """What a shared ledger has noted of a site."""
+
+    name: str
+    terms: SiteTerms
+    key: str | None
+    """A fingerprint of the API key that it used last; None: it is not known."""
+    seen: datetime | None
+    """When its last sync began; None: it has not synced yet."""
+
+    def counts(self, at: datetime) -> bool:
+        """Whether what its config says still counts at this time."""
+        return self.seen is not None and counts_still(self.seen, at)
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerPicture:
+    """What a shared ledger says on one quota day, the same for all sites."""
+
+    place: str
+    sites: Mapping[str, NotedSite]
+    """By their real paths."""
+    spent: Mapping[Bucket, Mapping[str, int]]
+    """The units of the day, by the real paths of sites."""
+    parked: Mapping[Bucket, datetime]
+
+    def balances(self, site: LedgerMember, at: datetime) -> Mapping[Bucket, BucketStatus]:
+        """Return what is left of each bucket for a site at this time of the day."""
+        sites = {path: noted.terms for path, noted in self.sites.items() if noted.counts(at)} | {site.site: site.terms}
+        shares = {path: terms.share for path, terms in sites.items() if terms.share is not None}
+        found = {}
+        for bucket, units in self.spent.items():
+            limit = project_limit(bucket, sites.values(), site.default[bucket])
+            others = units.keys() - shares.keys()  # and those that no longer count
+            with_us = {site.site} if site.site in shares else others
+            found[bucket] = balance(
+                bucket,
+                at,
+                limit=part_of(limit, site.terms.share, shares.values()),
+                spent=sum(units.get(each, 0) for each in with_us),
+                reserve=site.reserve,
+                parked=self.parked.get(bucket),
+                project=(limit, sum(units.values())),
+            )
+        return found
+
+    def sharing(self, site: LedgerMember, at: datetime) -> Sharing:
+        """Return which sites use the ledger, what each has spent on the day, and how many keys they use.
+
+        The sites are those that synced in the days before this time, and the one that asks, by name.
+        """
+        before = self.sites.get(site.site)
+        own = (
+            replace(before, name=site.name, terms=site.terms)
+            if before
+            else NotedSite(site.name, site.terms, None, None)
+        )
+        sites = {path: noted for path, noted in self.sites.items() if noted.counts(at)} | {site.site: own}
+        shown = [
+            SharingSite(
+                path,
+                noted.name,
+                noted.terms.share,
+                {bucket: units.get(path, 0) for bucket, units in self.spent.items()},
+                noted.seen,
+            )
+            for path, noted in sorted(sites.items(), key=lambda each: (each[1].name, each[0]))
+        ]
+        return Sharing(self.place, shown, len({noted.key for noted in sites.values() if noted.key}))
+
+
+def look_at_ledger(path: Path, day: date) -> LedgerPicture:
+    """Return what a ledger says on this quota day; an empty picture if there is none yet. Nothing is written.
+
+    Raises StateError.
+    """
+    with read_ledger_file(path) as connection:
+        return _picture(connection, path, day)
 
 
 def open_shared_ledger(path: Path, site: LedgerMember, at: datetime, *, writes: bool) -> SharedLedger:
@@ -103,33 +184,7 @@ class SharedLedger:
 
     def balances(self, at: datetime) -> Mapping[Bucket, BucketStatus]:
         """Return what is left of each bucket for the site on the quota day of this time."""
-        with self._file.read() as connection:
-            rows = connection.execute("SELECT site, stats, general, share, seen FROM sites").fetchall()
-            spent = _spent(connection, quota_day(at))
-            until = connection.execute("SELECT bucket, until FROM parked").fetchall()
-            parked = {member(Bucket, bucket): moment(seconds) for bucket, seconds in until}
-        sites = {
-            site: SiteTerms(_stated(stats, general), share)
-            for site, stats, general, share, seen in rows
-            if counts_still(moment(seen), at)
-        } | {self._site.site: self._site.terms}
-        shares = {site: terms.share for site, terms in sites.items() if terms.share is not None}
-        found = {}
-        for bucket in Bucket:
-            limit = project_limit(bucket, sites.values(), self._site.default[bucket])
-            units = {site: number for (kind, site), number in spent.items() if kind == bucket}
-            others = {site for site in units if site not in shares}  # and those that no longer count
-            with_us = {self._site.site} if self._site.site in shares else others
-            found[bucket] = balance(
-                bucket,
-                at,
-                limit=part_of(limit, self._site.terms.share, shares.values()),
-                spent=sum(units.get(site, 0) for site in with_us),
-                reserve=self._site.reserve,
-                parked=parked.get(bucket),
-                project=(limit, sum(units.values())),
-            )
-        return found
+        return self._look(at).balances(self._site, at)
 
     def take(self, bucket: Bucket, at: datetime, wanted: int, *, scheduled: bool) -> int:
         """Spend up to `wanted` units of `bucket`, as many as a sync may use now; return their number."""
@@ -181,21 +236,11 @@ class SharedLedger:
 
         The sites are those that synced in the last days, and the one that asks, by name.
         """
+        return self._look(at).sharing(self._site, at)
+
+    def _look(self, at: datetime) -> LedgerPicture:
         with self._file.read() as connection:
-            rows = connection.execute("SELECT site, name, share, key, seen FROM sites ORDER BY name, site").fetchall()
-            spent = _spent(connection, quota_day(at))
-        rows = [row for row in rows if row[0] == self._site.site or counts_still(moment(row[-1]), at)]
-        sites = [
-            SharingSite(
-                site,
-                name,
-                share,
-                {bucket: spent.get((bucket, site), 0) for bucket in Bucket},
-                moment(seen) if seen else None,
-            )
-            for site, name, share, _, seen in rows
-        ]
-        return Sharing(str(self._file.path), sites, len({key for _, _, _, key, _ in rows if key}))
+            return _picture(connection, self._file.path, quota_day(at))
 
     def _fingerprint(self, connection: sqlite3.Connection) -> str | None:
         """Return a fingerprint of the key from which nobody can learn the key; None where it is not known."""
@@ -210,10 +255,19 @@ class SharedLedger:
         self._file.close()
 
 
-def _spent(connection: sqlite3.Connection, day: date) -> Mapping[tuple[Bucket, str], int]:
-    """Return the units spent on a quota day, by bucket and site."""
-    rows = connection.execute("SELECT bucket, site, spent FROM units WHERE day = ?", (day.isoformat(),)).fetchall()
-    return {(member(Bucket, bucket), site): spent for bucket, site, spent in rows}
+def _picture(connection: sqlite3.Connection, path: Path, day: date) -> LedgerPicture:
+    """Return what a ledger says on a quota day."""
+    rows = connection.execute("SELECT site, name, stats, general, share, key, seen FROM sites").fetchall()
+    sites = {
+        site: NotedSite(name, SiteTerms(_stated(stats, general), share), key, moment(seen) if seen else None)
+        for site, name, stats, general, share, key, seen in rows
+    }
+    spent: dict[Bucket, dict[str, int]] = {bucket: {} for bucket in Bucket}
+    units = connection.execute("SELECT bucket, site, spent FROM units WHERE day = ?", (day.isoformat(),)).fetchall()
+    for bucket, site, number in units:
+        spent[member(Bucket, bucket)][site] = number
+    parked = connection.execute("SELECT bucket, until FROM parked").fetchall()
+    return LedgerPicture(str(path), sites, spent, {member(Bucket, bucket): moment(until) for bucket, until in parked})
 
 
 def _stated(stats: int | None, general: int | None) -> Mapping[Bucket, int]:

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import os
+from collections import defaultdict
 from contextlib import AbstractContextManager, nullcontext
-from datetime import datetime
+from threading import Lock
 from typing import TYPE_CHECKING
 
-from syncer.decide.quota import BucketStatus, is_early
+from syncer.decide.quota import BucketStatus, is_early, quota_day
 from syncer.model import Bucket, Problem, ProblemKind
 from syncer.state.ledger import OwnLedger, QuotaLedger
 from syncer.wording import counted, utc
 from syncer.youtube.answer import METHODS
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import date, datetime
     from pathlib import Path
 
     from syncer.config.sections import Config
     from syncer.state.database import Database
-    from syncer.state.shared_ledger import SharedLedger
+    from syncer.state.ledger import Sharing
+    from syncer.state.shared_ledger import LedgerMember, LedgerPicture, SharedLedger
 
 
 def open_ledger(
@@ -38,13 +42,54 @@ def open_ledger(
 
 def open_shared(config: Config, path: Path, at: datetime, *, key: str = "", writes: bool = False) -> SharedLedger:
     """Return the shared ledger at this path as the site uses it, like `open_ledger`. Raises StateError."""
+    from syncer.state.shared_ledger import open_shared_ledger
+
+    return open_shared_ledger(path, _member(config, key), at, writes=writes)
+
+
+class LedgerLooks:
+    """What ledgers say at about one time, without writing to them: each shared one is read once for all its sites.
+
+    Safe in several threads.
+    """
+
+    def __init__(self) -> None:
+        self._pictures: dict[tuple[Path, date], LedgerPicture] = {}
+        self._reading: defaultdict[Path, Lock] = defaultdict(Lock)
+        """A disk that hangs keeps only the sites of its ledger waiting."""
+
+    def look(
+        self, config: Config, database: Database, at: datetime
+    ) -> tuple[Mapping[Bucket, BucketStatus], Sharing | None]:
+        """Return what is left for the site with this state, and who shares its ledger, if others do.
+
+        Raises StateError.
+        """
+        if config.ledger_path is not None:
+            return self.look_at_shared(config, config.ledger_path, at)
+        with open_ledger(config, database, at) as ledger:
+            return ledger.balances(at), None
+
+    def look_at_shared(self, config: Config, path: Path, at: datetime) -> tuple[Mapping[Bucket, BucketStatus], Sharing]:
+        """Return what is left for the site in the shared ledger at this path, and who shares it. Raises StateError."""
+        from syncer.state.shared_ledger import look_at_ledger
+
+        day, member = quota_day(at), _member(config)
+        with self._reading[path]:
+            picture = self._pictures.get((path, day)) or look_at_ledger(path, day)
+            self._pictures[path, day] = picture
+        return picture.balances(member, at), picture.sharing(member, at)
+
+
+def _member(config: Config, key: str = "") -> LedgerMember:
+    """Return what a shared ledger knows of a site."""
     from syncer.decide.project_quota import SiteTerms
-    from syncer.state.shared_ledger import LedgerMember, open_shared_ledger
+    from syncer.state.shared_ledger import LedgerMember
 
     quota = config.quota
     limits = {Bucket.STATS: quota.stats_units_per_day, Bucket.GENERAL: quota.general_units_per_day}
     stated = {bucket: units for bucket, units in limits.items() if f"{bucket}_units_per_day" in quota.model_fields_set}
-    member = LedgerMember(
+    return LedgerMember(
         os.path.realpath(config.site),
         config.site_name,
         SiteTerms(stated, quota.share),
@@ -53,7 +98,6 @@ def open_shared(config: Config, path: Path, at: datetime, *, key: str = "", writ
         config.youtube.endpoint,
         key,
     )
-    return open_shared_ledger(path, member, at, writes=writes)
 
 
 def note_spent_day(ledger: QuotaLedger, bucket: Bucket, at: datetime) -> None:

@@ -23,7 +23,7 @@ from syncer.state.play_states import count_states, stopped_videos
 from syncer.state.search import hidden_counts
 from syncer.state.syncs import last_syncs, last_whole_sync
 from syncer.state.videos import Missing, missing_videos
-from syncer.status.buckets import open_ledger
+from syncer.status.buckets import LedgerLooks
 from syncer.status.build_status import BuildStatus, build_status
 from syncer.status.demand import Demand, demand_of
 from syncer.status.held_back import held_back_now
@@ -92,12 +92,18 @@ class Status:
 
 
 def status_of(
-    config: Config, database: Database, now: datetime, *, syncs: int, next_sync: datetime | None = None
+    config: Config,
+    database: Database,
+    now: datetime,
+    *,
+    syncs: int,
+    next_sync: datetime | None = None,
+    ledgers: LedgerLooks | None = None,
 ) -> Status:
     """Return the status at the time `now`, with at most `syncs` of the last syncs.
 
-    `next_sync` is when a running daemon begins the next one; None: the time that follows from the schedule. Raises
-    StateError.
+    `next_sync` is when a running daemon begins the next one; None: the time that follows from the schedule. `ledgers`:
+    where the statuses of several sites are looked at together. Raises StateError.
     """
     missing = missing_videos(database)
     outlines: list[Outline] = []
@@ -114,8 +120,7 @@ def status_of(
     of_playing, held = playing_brake(database) if config.availability.every else (None, 0)
     brake = current_brake(database, config.mapped_counts) or of_playing
     leftovers, running = find_leftovers(os.path.realpath(config.site), database), is_held(config.state_directory)
-    with open_ledger(config, database, now) as ledger:
-        balances, sharing = ledger.balances(now), ledger.sharing(now)
+    balances, sharing = (ledgers or LedgerLooks()).look(config, database, now)
     return Status(
         site=str(config.site),
         syncs=outlines,

@@ -25,7 +25,7 @@ from syncer.state.play_states import VideoPlay, video_play
 from syncer.state.search import KnownVideo, SearchState, count_pending, count_states, find_videos, oldest_count
 from syncer.state.syncs import last_whole_sync, past_sync
 from syncer.state.videos import history, missing_videos
-from syncer.status.buckets import open_shared
+from syncer.status.buckets import LedgerLooks
 from syncer.status.build_status import BuildStatus
 from syncer.status.report import StoredReport, stored_report
 from syncer.status.status import Status, status_of
@@ -54,6 +54,8 @@ class Sources:
     """Returns the config that the daemon uses now."""
     control: Control
     clock: Callable[[], datetime]
+    ledgers: LedgerLooks | None = None
+    """Shared with other sites that a request is about; None: it is about this site only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +124,9 @@ def overview(sources: Sources, *, changes: int = CHANGES_SHOWN) -> Overview:
     """Return the state of the daemon and its site. Raises StateError."""
     config, now, daemon = sources.config(), sources.clock(), sources.control.state()
     with open_state(config.state_directory, config.site) as database:
-        status = status_of(config, database, now, syncs=SYNCS_SHOWN, next_sync=daemon.next_sync)
+        status = status_of(
+            config, database, now, syncs=SYNCS_SHOWN, next_sync=daemon.next_sync, ledgers=sources.ledgers
+        )
     return Overview(now, daemon, status, last_lines(config.state_directory / LOG, changes))
 
 
@@ -140,8 +144,8 @@ def ledger_use(sources: Sources) -> LedgerUse | None:
     config, now = sources.config(), sources.clock()
     if config.ledger_path is None:  # since a moment
         return None
-    with open_shared(config, config.ledger_path, now) as ledger:
-        return LedgerUse(ledger.sharing(now), ledger.balances(now))
+    balances, sharing = LedgerLooks().look_at_shared(config, config.ledger_path, now)
+    return LedgerUse(sharing, balances)
 
 
 def is_ready(sources: Sources) -> bool:
@@ -243,7 +247,7 @@ def gauges(sources: Sources) -> Gauges:
     """Return the values that a monitoring system reads. Raises StateError."""
     config, now, daemon = sources.config(), sources.clock(), sources.control.state()
     with open_state(config.state_directory, config.site) as database:
-        status = status_of(config, database, now, syncs=1, next_sync=daemon.next_sync)
+        status = status_of(config, database, now, syncs=1, next_sync=daemon.next_sync, ledgers=sources.ledgers)
         numbers = count_states(database, config.mapped_counts)
         oldest = oldest_count(database)
     due = daemon.next_sync

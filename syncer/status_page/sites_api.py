@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import TypeVar
 
@@ -12,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
+from syncer.status.buckets import LedgerLooks
 from syncer.status_page.api import live, site_quota_json, site_status_json
 from syncer.status_page.explained import explained
 from syncer.status_page.metrics import CONTENT_TYPE, Counters, exposition
@@ -95,7 +97,8 @@ async def _documents(request: Request, function: Callable[[Sources], dict[str, o
 
 async def _read_all(request: Request, function: Callable[[Sources], T]) -> dict[str, T | Exception]:
     """Return for each site what the function returns, or what went wrong. A bug is logged with its traceback."""
-    current = sites_of(request).current()
+    ledgers = LedgerLooks()
+    current = {name: replace(each, ledgers=ledgers) for name, each in sites_of(request).current().items()}
     found = await reads_of(request).read_all((name, partial(function, sources)) for name, sources in current.items())
     for name, each in found.items():
         if isinstance(each, Exception) and explained(each)[1] == "bug":
