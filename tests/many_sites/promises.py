@@ -140,7 +140,7 @@ class Life:
     """One process of the daemon, in seconds of one clock."""
 
     began: float
-    """When it said that it had started."""
+    """When it served its page."""
     ended: float
     syncs: list[SyncTime] = field(default_factory=list)
 

@@ -1,0 +1,269 @@
+"""A storm over many sites: some rounds, each from the same start, with events that its seed draws."""
+
+from __future__ import annotations
+
+import json
+import signal
+import threading
+import time
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from http.client import HTTPConnection, HTTPException
+from random import Random
+
+from syncer.simulator.units import BucketName
+from tests.many_sites.events import Cast, Events
+from tests.many_sites.ground import Ground
+from tests.many_sites.process import Line, SitesDaemon, daemon_of, odd_lines
+from tests.many_sites.promises import Life, broken_promises_of, late_syncs
+from tests.waiting import until
+
+PAUSE_SECONDS = 0.2
+"""How long an event waits for requests to come before the next one happens."""
+STOP_SECONDS = 20.0
+ANSWER_SECONDS = 10.0
+SETTLING_SECONDS = 120.0
+"""For how long a busy machine may be waited for, as long as the daemon works."""
+BUCKETS: Sequence[BucketName] = ("stats", "general")
+_PAUSE = threading.Event()
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How large a storm is."""
+
+    sites: int
+    pages: int
+    every: int
+    """Seconds between the syncs of a site."""
+    events: int
+    """In a life of the daemon."""
+    lives: int
+    """In a round; all but the last end by SIGKILL."""
+
+
+@dataclass
+class RoundReport:
+    """What happened in a round, and what was wrong."""
+
+    seed: int
+    wrong: list[str] = field(default_factory=list)
+    story: list[str] = field(default_factory=list)
+    seconds: dict[str, float] = field(default_factory=dict)
+    log: list[Line] = field(default_factory=list)
+    zero: float = field(default_factory=time.monotonic)
+    """When it began, by the clock of the log's lines."""
+    syncs: int = 0
+
+
+class Storm:
+    """Rounds over the same sites, which are made once."""
+
+    def __init__(self, plan: Plan, ground: Ground, *, disks: bool) -> None:
+        self._plan = plan
+        self._ground = ground
+        self.disks = disks
+
+    def round(self, seed: int, only: Collection[str] = ()) -> RoundReport:
+        """Let a storm pass, with all events or some, and return what was wrong then."""
+        random = Random(seed)
+        cast = self._cast(random)
+        began = time.monotonic()
+        with self._ground.restored(cast.disks):
+            events = Events(self._ground, random, cast, only)
+            this = _Round(self._plan, self._ground, random, cast, events, seed)
+            this.report.seconds["copy"] = time.monotonic() - began
+            try:
+                this.run()
+            except AssertionError as error:
+                this.report.wrong.append(str(error))
+        this.report.seconds["all"] = time.monotonic() - began
+        return this.report
+
+    def _cast(self, random: Random) -> Cast:
+        names = [site.name for site in self._ground.first]
+        victims = random.sample(names, len(names) // 2)
+        disks = victims[: max(1, len(victims) // 10)] if self.disks else []
+        absent = victims[-max(1, len(victims) // 10) :]
+        ledger = random.choice([None, "one", "two"])
+        tight = [site.name for site in self._ground.first if ledger and site.quota.ledger == ledger]
+        return Cast(victims, disks, absent, tight)
+
+
+class _Round:
+    def __init__(self, plan: Plan, ground: Ground, random: Random, cast: Cast, events: Events, seed: int) -> None:
+        self.report = RoundReport(seed)
+        self._plan = plan
+        self._ground = ground
+        self._random = random
+        self._cast = cast
+        self._events = events
+        self._lives: list[Life] = []
+        shares = [ground.sites[name].quota.share or 100 for name in cast.tight]
+        self._limit = (
+            len(cast.tight) * (plan.pages // 50 + 1) * random.choice([1, 2, 3]) * 100 // min(shares, default=100)
+        )
+        self._reserve = random.choice([0, 1])
+
+    def run(self) -> None:
+        """Let all lives of the daemon pass, and judge what is on disk then."""
+        self._begin()
+        for _ in range(self._plan.lives - 1):
+            with daemon_of(self._ground.configs) as daemon:
+                self._pass(daemon)
+                self._wait_for_signs(self._random.randrange(100))
+                self._say("SIGKILL")
+                self._end(daemon, daemon.kill())
+                self._events.leave_one_config_each()
+        with daemon_of(self._ground.configs) as daemon:
+            self._pass(daemon)
+            cleared = self._clear(daemon)
+            self._wait_until_settled(daemon, cleared)
+            self.report.seconds["calm"] = time.monotonic() - cleared
+            life, code, took = daemon.stop()
+            self._end(daemon, life)
+        if code != 0 or took > STOP_SECONDS:
+            self._wrong([f"told to stop, the daemon ended with {code} after {took:.1f} seconds"])
+        began = time.monotonic()
+        self._judge_times(cleared)
+        self._judge_disk()
+        self.report.seconds["judge"] = time.monotonic() - began
+
+    def _begin(self) -> None:
+        """Take away the configs of those that come later, and give one ledger few units."""
+        for name in self._cast.tight:
+            site = self._ground.sites[name]
+            self._ground.quotas[name] = replace(site.quota, units=self._limit, reserve=self._reserve)
+            self._ground.configure(site)
+        for name in self._cast.absent:
+            (self._ground.configs / f"{name}.yaml").unlink()
+
+    def _pass(self, daemon: SitesDaemon) -> None:
+        """Let things happen, each after some signs that the daemon works."""
+        until(daemon.is_started)
+        self._say("the daemon has started")
+        self._events.send = daemon.send
+        for _ in range(self._plan.events):
+            self._say(self._events.happen())
+            self._wait_for_signs(5)
+            self._look("/")
+
+    def _look(self, address: str) -> bytes:
+        """Return what the status page answers; it must answer soon, whatever happens, and show no key."""
+        connection = HTTPConnection("127.0.0.1", self._ground.port, timeout=ANSWER_SECONDS)
+        try:
+            connection.request("GET", address)
+            answer = connection.getresponse()
+            body = answer.read()
+        except (OSError, HTTPException) as error:
+            self._wrong([f"the status page does not answer: {error!r} at {time.monotonic() - self.report.zero:.2f} s"])
+            return b""
+        finally:
+            connection.close()
+        if answer.status != 200 or any(site.key.encode() in body for site in self._ground.sites.values()):
+            self._wrong([f"{address}: {answer.status} {body!r}"])
+        return body
+
+    def _wait_for_signs(self, number: int) -> None:
+        """Wait for so many requests, or a while."""
+        requests = self._ground.youtube.accounts.requests
+        wanted, end = len(requests) + number, time.monotonic() + PAUSE_SECONDS
+        while len(requests) < wanted and time.monotonic() < end:
+            _PAUSE.wait(0.002)
+
+    def _clear(self, daemon: SitesDaemon) -> float:
+        """End all trouble; return when that was."""
+        self._judge_units()
+        self._events.clear()
+        daemon.send(signal.SIGHUP)
+        self._say("all is well")
+        return time.monotonic()
+
+    def _wait_until_settled(self, daemon: SitesDaemon, cleared: float) -> None:
+        """Wait until each site has had a good sync that could see all that is right now.
+
+        One that begins in the first interval may take counts that another site requested before. A ledger has more
+        units only once all of its sites have synced with the new limit.
+        """
+        sites = self._ground.sites.keys()
+
+        def unsettled() -> set[str]:
+            good = [sync for sync in daemon.syncs() if sync.began >= cleared and sync.exit == 0]
+            firsts = {sync.site: sync.ended for sync in reversed(good)}
+            waiting = [name for name in self._cast.tight if name not in firsts]
+            since = max([cleared + self._ground.interval + 1, *(firsts.get(name, 0) for name in self._cast.tight)])
+            return set(waiting or sites - {sync.site for sync in good if sync.began >= since})
+
+        end = cleared + SETTLING_SECONDS
+        while (left := unsettled()) and time.monotonic() < end and daemon.process.poll() is None:
+            _PAUSE.wait(0.05)
+        self._say("all is settled")
+        status = json.loads(self._look("/api/v1/status") or b"{}")
+        if status.get("sites", {}).keys() != sites or status.get("left_out"):
+            self._wrong(
+                [f"after all trouble the status has {sorted(status.get('sites', ()))} and {status.get('left_out')}"]
+            )
+        if left:
+            self._wrong([f"not settled {SETTLING_SECONDS:g} seconds after all trouble ended: {sorted(left)}"])
+
+    def _end(self, daemon: SitesDaemon, life: Life) -> None:
+        self._lives.append(life)
+        self._wrong(odd_lines(daemon.lines))
+        keys = [site.key for site in self._ground.sites.values()]
+        self._wrong(
+            f"the log shows a key: {line.text}" for line in daemon.lines if any(key in line.text for key in keys)
+        )
+        self.report.log += daemon.lines
+        self.report.syncs += len(life.syncs)
+
+    def _judge_units(self) -> None:
+        """No ledger gave more than its limit, and no site had more than its share."""
+        accounts, sites = self._ground.youtube.accounts, [self._ground.sites[name] for name in self._cast.tight]
+        for bucket in BUCKETS:
+            total = accounts.units_of((site.key for site in sites), bucket)
+            if sites:
+                self._say(f"{bucket}: {total} units of {self._limit}")
+            if sites and total > self._limit:
+                self._wrong([f"{total} units of {bucket} were spent of {self._limit}"])
+            for site in sites:
+                own = accounts.units_of([site.key], bucket)
+                if site.quota.share and own > site.quota.share * self._limit // 100:
+                    self._wrong([f"{site.name}: {own} units of {bucket} are more than its {site.quota.share}%"])
+
+    def _judge_times(self, cleared: float) -> None:
+        """Those that nothing happened to were always on time; and after the trouble all are."""
+        signs = [seen.at for seen in self._ground.youtube.accounts.requests]
+        signs = sorted(signs + [sync.ended for life in self._lives for sync in life.syncs])
+        interval = self._ground.interval
+        last_life = self._lives[-1]
+        calm = replace(last_life, began=cleared, syncs=[s for s in last_life.syncs if s.began >= cleared])
+        for name in self._ground.sites:
+            if name in self._events.troubled:
+                self._wrong(late_syncs(calm, name, interval, None, signs))
+                continue
+            before = None
+            for life in self._lives:
+                self._wrong(late_syncs(life, name, interval, before, signs))
+                before = max((sync.began for sync in life.syncs if sync.site == name), default=before)
+
+    def _judge_disk(self) -> None:
+        """Counts, bytes, logs and commits, site by site; and each key was used for its own site's videos."""
+        youtube, sites = self._ground.youtube, self._ground.sites
+        at = youtube.clock.now()
+        for site in sites.values():
+            now = {
+                (video, count): str(number)
+                for video in site.videos
+                for count, number in (youtube.world.statistics(video, at) or {}).items()
+            }
+            self._wrong(broken_promises_of(site.facts, youtube.accounts.given, now))
+        of_keys = {site.key: set(site.videos) for site in sites.values()} | {"invalid": set()}
+        for seen in youtube.accounts.requests:
+            if seen.key not in of_keys or (seen.key != "invalid" and not of_keys[seen.key].issuperset(seen.videos)):
+                self._wrong([f"a key was used for another site: {seen}"])
+
+    def _say(self, what: str) -> None:
+        self.report.story.append(f"{time.monotonic() - self.report.zero:6.2f} s  {what}")
+
+    def _wrong(self, sentences: Iterable[str]) -> None:
+        self.report.wrong += sentences
