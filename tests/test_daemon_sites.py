@@ -26,7 +26,7 @@ from tests.daemon_process import Daemon
 from tests.disks import disk
 from tests.forks import run
 from tests.repository import Repository
-from tests.shared_daemon import IMPATIENT, NEVER, OFTEN, OneOfMany, daemon_of, make_sites, synced
+from tests.shared_daemon import HASTY, IMPATIENT, NEVER, OFTEN, OneOfMany, daemon_of, make_sites, synced
 from tests.site import KEY, QUICK, crlf, ids
 from tests.waiting import TIMEOUT, until
 
@@ -90,7 +90,7 @@ def set_key(blog: OneOfMany) -> None:
 @pytest.mark.parametrize(
     ("break_it", "repair", "said"),
     [
-        (break_config, lambda blog: blog.configure(schedule=OFTEN), "blog.yaml:1: is not valid YAML"),
+        (break_config, lambda blog: blog.configure(schedule=OFTEN), "line 1: is not valid YAML"),
         (lose_key, set_key, "Cannot read the API key"),
         (newer_state, lambda blog: shutil.rmtree(blog.state), "newer syncer"),
         (state_that_is_a_file, lambda blog: blog.state.unlink(), "not a directory"),
@@ -113,6 +113,21 @@ def test_a_site_that_cannot_be_opened_is_left_out_logged_once_and_added_once_it_
         synced(daemon, "blog", 2)
         assert not status(shop)["left_out"]
         assert sum("left out" in line for line in daemon.lines) == 1
+
+
+def test_a_config_that_is_left_out_is_named_once(sites: list[OneOfMany]) -> None:
+    """As the command line names it, although an error in it has the whole path."""
+    blog, shop = sites
+    blog.config.write_text("naem: x\nsite: .\nmoer: y\n", encoding="utf-8")
+    named = os.path.relpath(blog.config)
+    with Daemon(shop, first=HASTY, config=Path(os.path.relpath(shop.configs))) as daemon:
+        synced(daemon, "shop")
+        findings = [line.partition("left out: ")[2] for line in daemon.lines if "left out: " in line]
+        (entry,) = status(shop)["left_out"]
+    assert len(findings) == 3
+    assert any(finding.startswith(f"{named}: line 1: naem: unknown key") for finding in findings)
+    assert all(finding.count("blog.yaml") == 1 for finding in findings)
+    assert entry == {"config": named, "message": "\n".join(each.partition(": ")[2] for each in findings)}
 
 
 @pytest.mark.parametrize("break_it", [break_config, lose_key], ids=["config", "key"])

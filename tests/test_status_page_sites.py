@@ -125,10 +125,11 @@ def test_a_site_that_syncs_shows_how_far_it_is_and_the_page_refreshes(page: Serv
 
 def test_configs_that_are_left_out_are_shown_with_the_reason(page: ServedSites) -> None:
     assert "Left out" not in page.get("/").text
-    page.left_out["/etc/sites.d/x.yaml"] = "/etc/sites.d/x.yaml:6: schedule.evry: unknown <key>\nno `site`"
+    page.left_out["/etc/sites.d/x.yaml"] = "line 6: schedule.evry: unknown <key>\nno `site`"
     page.left_out["/etc/sites.d/y.yaml"] = "no key"
     shown = page.get("/").text
-    assert "<li>/etc/sites.d/x.yaml:6: schedule.evry: unknown &lt;key&gt;; no <code>site</code></li>" in shown
+    findings = "line 6: schedule.evry: unknown &lt;key&gt;; no <code>site</code>"
+    assert f'<li><span class="path">/etc/sites.d/x.yaml</span>: {findings}</li>' in shown
     assert '<li><span class="path">/etc/sites.d/y.yaml</span>: no key</li>' in shown
     assert "2 configs left out." in shown
     entries = [{"config": path, "message": message} for path, message in page.left_out.items()]

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from syncer.cli.arguments import absolute
 from syncer.cli.settings import configs_in
-from syncer.errors import ConfigError
+from syncer.errors import ConfigError, SyncerError, UsageError
 
 if TYPE_CHECKING:
     from syncer.cli.settings import Settings
@@ -71,6 +74,16 @@ class ConfigFiles:
             return [path for path in self.found if os.path.dirname(path) == directory.rstrip("/")]
         self._unreadable.discard(directory.rstrip("/"))
         return paths
+
+
+def findings_in(path: str, error: SyncerError) -> list[str]:
+    """Return what is wrong with the config at this path, one finding each, without the path: `line 8: ...`."""
+    paths = [path]
+    with suppress(UsageError):  # the working directory was removed
+        paths.append(str(Path(absolute(path))))
+    names = "|".join(map(re.escape, paths))
+    findings = [re.sub(f"^(?:{names}): ?", "", line) for line in str(error).split("\n")]
+    return [re.sub(r"^(\d+): ", r"line \1: ", finding) for finding in findings]
 
 
 def _stamp(path: str) -> Stamp:

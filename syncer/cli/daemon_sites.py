@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from syncer.cli.config_files import ConfigFiles
+from syncer.cli.config_files import ConfigFiles, findings_in
 from syncer.cli.log_setup import redact_also
 from syncer.cli.open_site import Opening, OpenSite, SiteWiring
 from syncer.cli.reloadable_config import SiteConfig, read_site_config
@@ -141,7 +141,7 @@ class DaemonSites:
         return self._current
 
     def left_out(self) -> Mapping[str, str]:
-        """Return the configs that are left out, each with the reason. Safe in any thread."""
+        """Return the configs that are left out, each with the reason, one finding a line. Safe in any thread."""
         return self._left_out
 
     def request_reload(self) -> None:
@@ -269,7 +269,11 @@ class DaemonSites:
                 self._open(each, read, changes)
             each.is_new = False
         self._current = {site.name: site.sources for site in self.sites}
-        self._left_out = {each.path: redact(str(each.left_out)) for each in self._configs.values() if each.left_out}
+        self._left_out = {
+            each.path: redact("\n".join(findings_in(each.path, each.left_out)))
+            for each in self._configs.values()
+            if each.left_out
+        }
         if had_sites and not self.sites:
             log.warning("No site is left; the daemon waits for a valid config", extra={"event": "no-site"})
         return SiteChanges(changes.added, changes.removed, changes.configs, reloaded)
@@ -290,9 +294,9 @@ class DaemonSites:
         """Leave out a site, and log why, if that is news."""
         self._remove(config, changes, "its config is not valid")
         if self._several and str(error) != str(config.left_out):
-            for finding in str(error).split("\n"):  # a line of the log for each
-                where = "" if finding.startswith(config.path) else f"{config.path}: "
-                log.error("Site left out: %s%s", where, finding, extra={"event": "left-out", "config": config.path})
+            for finding in findings_in(config.path, error):  # a line of the log for each
+                where = {"event": "left-out", "config": config.path}
+                log.error("Site left out: %s: %s", config.path, finding, extra=where)
         config.left_out = error
         if not isinstance(error, ConfigError):
             config.retry_at = min(config.retry_at, time.monotonic() + RETRY_SECONDS)

@@ -116,11 +116,7 @@ def _need(daemon: DaemonState) -> str | None:
 
 def _left_out(left_out: Mapping[str, str]) -> Markup:
     items = [
-        tag(
-            "li",
-            None if message.startswith(path) else (tag("span", path, class_="path"), ": "),
-            prose(message.replace("\n", "; ")),
-        )
+        tag("li", tag("span", path, class_="path"), ": ", prose(message.replace("\n", "; ")))
         for path, message in left_out.items()
     ]
     return section(
