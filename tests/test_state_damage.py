@@ -28,7 +28,7 @@ from syncer.state.directory import DATABASE_FILE
 from syncer.state.intents import record_intents
 from syncer.state.schema import MIGRATIONS
 from syncer.state.syncs import last_whole_sync
-from syncer.status.report import stored_report
+from syncer.status.stored_reports import stored_report
 from syncer.status_page.reading import Sources, gauges, one_sync, overview, videos
 from tests.crash.points import PROVING
 from tests.daemon_process import Daemon, fill

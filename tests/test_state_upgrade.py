@@ -30,7 +30,7 @@ from syncer.state.videos import (
     history,
     missing_videos,
 )
-from syncer.status.report import stored_report
+from syncer.status.stored_reports import stored_report
 from syncer.sync.open_state import settle
 from tests.ledgers import ledger_of, parked_buckets, spent_units
 from tests.site import Run, Site, crlf

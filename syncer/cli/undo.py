@@ -22,7 +22,7 @@ def _names(ctx: click.Context, _parameter: click.Parameter, begun: str) -> list[
     """Return the IDs of syncs that changed something, newest first, for a shell's completion."""
     from syncer.state.database import open_state
     from syncer.state.syncs import last_syncs
-    from syncer.status.report import stored_report
+    from syncer.status.stored_reports import stored_report
 
     try:
         configs = ctx.find_root().params["configs"] or configs_of_environment()

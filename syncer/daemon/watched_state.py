@@ -14,7 +14,7 @@ from syncer.errors import StateError
 from syncer.state.database import Database, open_to_read
 from syncer.state.directory import DATABASE_FILE
 from syncer.state.syncs import last_syncs, last_whole_sync
-from syncer.status.report import stored_report
+from syncer.status.stored_reports import stored_report
 
 Value = TypeVar("Value")
 

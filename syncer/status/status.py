@@ -29,7 +29,7 @@ from syncer.status.demand import Demand, demand_of
 from syncer.status.held_back import held_back_now
 from syncer.status.held_by_brake import held_rows
 from syncer.status.leftovers import Leftovers, find_leftovers
-from syncer.status.report import Outline, outline, problems_of, stored_report
+from syncer.status.stored_reports import Outline, outline, problems_of, stored_report
 
 if TYPE_CHECKING:
     from syncer.config.sections import Config

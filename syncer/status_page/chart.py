@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from syncer.errors import ExitCode
 from syncer.model import Count, Reading
-from syncer.status.report import COMPLETE, Outline
+from syncer.status.stored_reports import COMPLETE, Outline
 from syncer.status_page.frame import Frame
 from syncer.status_page.markup import Markup, tag, together
 from syncer.wording import counted, counts_and_dates, utc

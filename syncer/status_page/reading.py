@@ -27,8 +27,8 @@ from syncer.state.syncs import last_whole_sync, past_sync
 from syncer.state.videos import history, missing_videos
 from syncer.status.buckets import LedgerLooks
 from syncer.status.build_status import BuildStatus
-from syncer.status.report import StoredReport, stored_report
 from syncer.status.status import Status, status_of
+from syncer.status.stored_reports import StoredReport, stored_report
 
 if TYPE_CHECKING:
     from syncer.config.sections import Config

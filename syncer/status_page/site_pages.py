@@ -11,7 +11,7 @@ from starlette.routing import Route
 
 from syncer.model import VideoId
 from syncer.state.search import SearchState
-from syncer.status.report import StoredReport
+from syncer.status.stored_reports import StoredReport
 from syncer.status_page.overview import overview_page
 from syncer.status_page.problems import problems_page
 from syncer.status_page.reading import (

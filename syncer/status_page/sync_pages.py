@@ -11,7 +11,8 @@ from syncer.control import DaemonState, Ticket
 from syncer.decide.unconfirmed import Brake
 from syncer.diff_log.lines import Line
 from syncer.model import VideoId
-from syncer.status.report import StoredReport, brake_outline, problems_of, result_of
+from syncer.status.report import brake_outline
+from syncer.status.stored_reports import StoredReport, problems_of, result_of
 from syncer.status_page.frame import Frame, page
 from syncer.status_page.layout import (
     changes_table,

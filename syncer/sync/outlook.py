@@ -35,7 +35,7 @@ from syncer.state.syncs import first_whole_sync
 from syncer.state.videos import last_read, named_videos
 from syncer.status.buckets import open_ledger
 from syncer.status.demand import mean_interval, units_a_day
-from syncer.status.report import stored_report
+from syncer.status.stored_reports import stored_report
 from syncer.sync.options import Options, require_directories
 from syncer.sync.readings import overdue_at, plan_now, refresh_within
 
