@@ -142,11 +142,10 @@ def plan(
 ) -> Plan:
     """Return which of `videos` to request: all that are due, as far as `units` requests reach.
 
-    A video may be repeated: a site names some on several pages.
-    `known` are the videos that were ever read, longest unread first. Due are those that are not fresh. A gone video is
-    requested less and less often, but at least every four weeks. `everything`: also what is fresh or gone;
-    `unread_since`: what was read since then is fresh. A held reading is not fresh, unless it is about to be accepted. A
-    reading from the future, after the clock was set back, is not fresh either: its age is unknown.
+    A video may be repeated. `known` are those that were ever read, longest unread first. Due are those that are not
+    fresh. A gone video is requested less and less often, but at least every four weeks. `everything`: also what is
+    fresh or gone; `unread_since`: what was read since then is fresh. A held reading is not fresh, unless it is about to
+    be accepted. A reading from the future, after the clock was set back, is not fresh either: its age is unknown.
 
     `share` is how many of the units are this sync's, if it is a scheduled one; None: all. If all that is due fits, all
     is requested, longest unread first. If it does not, these come in turn: videos that were never read, for which all

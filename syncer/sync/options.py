@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -174,29 +174,12 @@ class Tally:
     given_up: bool = False
     """Videos were left to the next sync because further requests would have failed."""
 
-    @property
-    def outcomes(self) -> set[Outcome]:
-        """How requests ended so far."""
-        return {outcome for _, outcome in self.requests}
-
     def report(self, finished: datetime, options: Options, *, cancelled: bool) -> SyncReport:
         """Return the report of what the sync has done so far."""
-        for_another_reason = self.given_up or cancelled or Outcome.REFUSED in self.outcomes
+        outcomes = {outcome for _, outcome in self.requests}
+        for_another_reason = self.given_up or cancelled or Outcome.REFUSED in outcomes
         unsettled = 0 if for_another_reason else self.unsettled
         over_quota = self.over_quota + (0 if self.later else unsettled)
-        all_failed = self.outcomes & {Outcome.FAILED, Outcome.STOPPED} and Outcome.ANSWERED not in self.outcomes
-        if cancelled:
-            code = ExitCode.INTERRUPTED
-        elif Outcome.REFUSED in self.outcomes or all_failed:
-            code = ExitCode.NOTHING_ANSWERED
-        else:
-            failures = {
-                FailOn.NOT_PUSHED if problem.kind is ProblemKind.NOT_PUSHED else FailOn.PROBLEMS
-                for problem in self.problems
-            }
-            failures |= {FailOn.LEFT_OUT} if over_quota else set()
-            failures |= {FailOn.BRAKE} if self.brake else set()
-            code = ExitCode.PROBLEMS if self.left or not failures.isdisjoint(options.fail_on) else ExitCode.OK
         return SyncReport(
             sync=self.sync,
             started=self.started,
@@ -219,7 +202,7 @@ class Tally:
             open=len(self.open),
             brake=self.brake,
             problems=tuple(self.problems),
-            exit=code,
+            exit=ExitCode.INTERRUPTED if cancelled else self._exit_code(outcomes, over_quota, options.fail_on),
             brake_limit=self.brake_limit,
             held=self.held,
             gone_not_due=self.gone_not_due,
@@ -241,6 +224,22 @@ class Tally:
             shared=len(self.shared.videos),
             oldest_shared=self.shared.oldest,
         )
+
+    def _exit_code(self, outcomes: Collection[Outcome], over_quota: int, fail_on: Collection[FailOn]) -> ExitCode:
+        """Return the exit code of a sync that was not stopped, whose requests ended in these ways.
+
+        `over_quota`: how many videos were left out for lack of quota.
+        """
+        all_failed = not {Outcome.FAILED, Outcome.STOPPED}.isdisjoint(outcomes) and Outcome.ANSWERED not in outcomes
+        if Outcome.REFUSED in outcomes or all_failed:
+            return ExitCode.NOTHING_ANSWERED
+        failures = {
+            FailOn.NOT_PUSHED if problem.kind is ProblemKind.NOT_PUSHED else FailOn.PROBLEMS
+            for problem in self.problems
+        }
+        failures |= {FailOn.LEFT_OUT} if over_quota else set()
+        failures |= {FailOn.BRAKE} if self.brake else set()
+        return ExitCode.PROBLEMS if self.left or not failures.isdisjoint(fail_on) else ExitCode.OK
 
 
 @dataclass(frozen=True, slots=True)

@@ -302,7 +302,8 @@ def early_end(tally: Tally, breakers: Mapping[Bucket, Breaker], deadline: Deadli
         if breaker.is_open and tally.unsettled:
             failures = "this failure, as in the last sync" if breaker.probing else f"{MAX_FAILURES} failures in a row"
             reasons[bucket] = f"After {failures}, syncer stopped sending requests; the next sync starts with one."
-    if not deadline.left() and not deadline.cancelled() and (tally.unsettled or Outcome.STOPPED in tally.outcomes):
+    cut_short = tally.unsettled or any(outcome is Outcome.STOPPED for _, outcome in tally.requests)
+    if cut_short and not deadline.left() and not deadline.cancelled():
         ended = f"Requests took longer than {deadline.seconds:.0f} s and were stopped; the next sync requests the rest."
         reasons[Bucket.STATS] = " ".join(filter(None, [reasons.get(Bucket.STATS), ended]))
     return reasons
