@@ -64,6 +64,7 @@ class Events:
         self._ground = ground
         self._random = random
         self._victims = cast.victims
+        self._tight = cast.tight
         self._disks = list(cast.disks)
         self._absent = list(cast.absent)
         self._stack = ExitStack()
@@ -84,7 +85,7 @@ class Events:
             self.copy_config: 2,
             self.config_without_end: 1,
             self.change_schedule: 2,
-            self.run_beside: 4,
+            self.run_beside: 10 if cast.tight else 4,
             self.revoke_key: 3,
             self.write_wrong_key: 2,
             self.lose_key: 2,
@@ -253,9 +254,10 @@ class Events:
         return f"{site.name}: no key, SIGHUP"
 
     def run_beside(self) -> str | None:
-        """Another command, on a site in trouble or on all of them."""
+        """Another command, on all sites or on one that is in trouble: one with too few units, if there is any."""
         words = self._random.choice(COMMANDS)
-        site = ["--site", self._victim().name] if words[0] in {"sync", "trigger"} else []
+        name = self._random.choice(self._tight) if self._tight else self._victim().name
+        site = ["--site", name] if words[0] in {"sync", "trigger"} else []
         command = ["-m", "syncer", "-c", str(self._ground.configs), *words, *site]
         with self._output().open("wb") as file:
             self._beside.append(Fork(*command, stdout=file.fileno(), stderr=file.fileno()))

@@ -99,10 +99,8 @@ class _Round:
         self._cast = cast
         self._events = events
         self._lives: list[Life] = []
-        shares = [ground.sites[name].quota.share or 100 for name in cast.tight]
-        self._limit = (
-            len(cast.tight) * (plan.pages // 50 + 1) * random.choice([1, 2, 3]) * 100 // min(shares, default=100)
-        )
+        share = min((ground.sites[name].quota.share or 100 for name in cast.tight), default=100)
+        self._limit = max(2, len(cast.tight) // 2) * random.choice([1, 2, 3]) * 100 // share
         self._reserve = random.choice([0, 1])
 
     def run(self) -> None:
