@@ -34,7 +34,12 @@ _GOOGLE_KEY = re.compile(rf"{_OLD_START}[0-9A-Za-z_-]{{35}}|{_NEW_START}[0-9A-Za
 SHORTEST_IN_BASE64 = 6
 """Characters. The base64 form of a shorter key cannot be distinguished from other words."""
 
-_OWN_ATTRIBUTES = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
+_WITHOUT_SECRETS = (frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}) - {
+    "msg",
+    "exc_text",
+    "stack_info",
+}
+"""Attributes of a record that hold nothing from outside."""
 
 
 def redact(text: str, key: str | None = None) -> str:
@@ -62,31 +67,38 @@ class Redactor(logging.Filter):
     def __init__(self, key: str | None = None, hook: str | None = None) -> None:
         """Take the key, and the address of the build hook; without a key, only those in Google's forms are removed."""
         super().__init__()
-        self._secrets = frozenset({(key, hook)})
+        self._keys: tuple[str, ...] = ()
+        self._hooks: tuple[str, ...] = ()
+        self.learn(key, hook)
 
-    def learn(self, key: str | None, hook: str | None) -> None:
+    def learn(self, key: str | None = None, hook: str | None = None) -> None:
         """Remove these, too, from now on: several sites have several keys. None is ever forgotten."""
-        self._secrets |= {(key, hook)}
+        # the longest first: one that begins like another would lose its beginning, and its end would be shown
+        self._keys = tuple(sorted({*self._keys, key or ""} - {""}, key=len, reverse=True))
+        self._hooks = tuple(sorted({*self._hooks, hook or ""} - {""}, key=len, reverse=True))
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Remove the secrets from the record itself, and return True."""
-        record.msg, record.args = self._clean(record.getMessage()), None
+        record.msg, record.args = record.getMessage(), None
         if record.exc_info and not record.exc_text:
             record.exc_text = "".join(traceback.format_exception(*record.exc_info)).rstrip("\n")
         record.exc_info = None  # text only: a handler that prints the exception itself would print the key
-        record.exc_text = record.exc_text and self._clean(record.exc_text)
-        record.stack_info = record.stack_info and self._clean(record.stack_info)
-        for name in vars(record).keys() - _OWN_ATTRIBUTES:
-            text = str(getattr(record, name))
+        texts = {name: str(value) for name, value in vars(record).items() if name not in _WITHOUT_SECRETS}
+        together = "\0".join(texts.values())
+        if self._clean(together) == together:  # in one go: hundreds of sites have as many secrets to look for
+            return True
+        for name, text in texts.items():
             clean = self._clean(text)
             if clean != text:
                 setattr(record, name, clean)
         return True
 
     def _clean(self, text: str) -> str:
-        for key, hook in self._secrets:
-            text = redact(without_hook(text, hook), key)
-        return text
+        for hook in self._hooks:
+            text = without_hook(text, hook)
+        for key in self._keys:
+            text = _spelled(key).sub(MASK, text)
+        return redact(text)
 
 
 @lru_cache(maxsize=1024)

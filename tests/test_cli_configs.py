@@ -12,7 +12,7 @@ from syncer.errors import ConfigError, UsageError
 
 
 def settings(*paths: str) -> Settings:
-    return Settings(paths, verbose=0, quiet=False, json_log=False)
+    return Settings(paths, verbose=0, quiet=False)
 
 
 def files(*paths: str) -> list[str]:

@@ -20,7 +20,7 @@ def configs(tmp_path: Path) -> Path:
 
 
 def files_of(*paths: Path) -> ConfigFiles:
-    return ConfigFiles(Settings(tuple(map(str, paths)), 0, False, False))
+    return ConfigFiles(Settings(tuple(map(str, paths)), 0, False))
 
 
 def names(files: ConfigFiles, *, read_all: bool = False) -> list[str]:

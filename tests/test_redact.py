@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from syncer.redact import MASK, Redactor, redact
+from syncer.redact import HOOK_MASK, MASK, Redactor, redact
 
 KEY = "a-key/of+its=own"
 GOOGLE_KEY = "AIza" + "Sy" + "0123456789abcdefghijklmnopqrstu_-"
@@ -88,6 +88,19 @@ def test_tracebacks_and_stacks_are_cleaned(log: tuple[logging.Logger, io.StringI
     assert f"KeyError: '{MASK}'" in written
     assert "Stack (most recent call last)" in written
     assert KEY not in written
+
+
+def test_each_of_several_secrets_is_removed_whole_although_one_begins_like_another() -> None:
+    hooks = ("https://host/build/first", "https://host/build/first-and-second")
+    for order in (1, -1):
+        redactor = Redactor()
+        for key, hook in ((KEY, hooks[0]), (f"{KEY}-and-longer", hooks[1]))[::order]:
+            redactor.learn(key, hook)
+        record = logging.makeLogRecord({"msg": f"{KEY}-and-longer {KEY}", "uri": " ".join(hooks), "exc_text": hooks[1]})
+        redactor.filter(record)
+        shown = record.__dict__
+        assert (shown["msg"], shown["uri"]) == (f"{MASK} {MASK}", f"{HOOK_MASK} {HOOK_MASK}")
+        assert shown["exc_text"] == HOOK_MASK
 
 
 def test_other_fields_stay_what_they_were() -> None:

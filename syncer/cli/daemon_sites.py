@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from syncer.cli.config_files import ConfigFiles, findings_in
-from syncer.cli.log_setup import redact_also
+from syncer.cli.log_setup import REDACTOR
 from syncer.cli.open_site import Opening, OpenSite, SiteWiring
 from syncer.cli.reloadable_config import SiteConfig, read_site_config
 from syncer.cli.used_configs import page_keys, used_config
@@ -212,7 +212,7 @@ class DaemonSites:
             error = self._attempt(path, lambda one=settings, result=result: result.append(read_site_config(one)))  # type: ignore[misc]
             read = error or result[0]
             if isinstance(read, SiteConfig):
-                redact_also(read.key, read.hook)
+                REDACTOR.learn(read.key, read.hook)
             config = self._configs.setdefault(path, ConfigFile(settings, read))
             config.read, config.is_new, config.retry_at = read, True, float("inf")
 

@@ -23,6 +23,7 @@ def command(settings: Settings, dry_run: bool) -> int:
     whether a call is due or not; it is 1 if calls fail and that needs attention.
     """
     from syncer.cli.environment import stoppable
+    from syncer.cli.log_setup import REDACTOR
     from syncer.cli.show import show, show_problems
     from syncer.config.hook_address import no_hook
     from syncer.errors import ConfigError, ExitCode, Stopped
@@ -33,7 +34,7 @@ def command(settings: Settings, dry_run: bool) -> int:
 
     config = settings.config()
     hook = settings.hook(config)
-    settings.start_log(hook=hook)
+    REDACTOR.learn(hook=hook)
     if config.deploy.hook_env is None:
         raise ConfigError("deploy.hook_env is not set; name the environment variable with your build hook's address")
 

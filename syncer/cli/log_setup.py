@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from syncer.redact import Redactor
@@ -16,27 +15,22 @@ BUILT_IN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "
 
 STANDARD_ERROR = 2
 
+REDACTOR = Redactor()
+"""On the handler of the log. It learns the secrets of each site, once they are known, and forgets none."""
+
 PRIORITIES = {"CRITICAL": 2, "ERROR": 3, "WARNING": 4, "INFO": 6, "DEBUG": 7}
 """Syslog's numbers."""
 
 
-def start_log(level: str, *, as_json: bool, key: str | None, hook: str | None = None) -> None:
-    """Send records of `level` and above to standard error, without these secrets and those of earlier calls."""
-    root = logging.getLogger()
-    redactor = next(_redactors(), None) or Redactor()
-    redactor.learn(key, hook)
+def start_log(level: str, *, as_json: bool) -> None:
+    """Send records of `level` and above to standard error, without the secrets that `REDACTOR` knows."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.addFilter(redactor)
+    handler.addFilter(REDACTOR)
     handler.setFormatter(_Json() if as_json else _Text())
+    root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(logging.ERROR if level == "ERROR" else logging.WARNING)
     logging.getLogger("syncer").setLevel(level)
-
-
-def redact_also(key: str | None, hook: str | None = None) -> None:
-    """Keep these secrets out of the log from now on, too: those of one more site."""
-    for redactor in _redactors():
-        redactor.learn(key, hook)
 
 
 def name_sites() -> None:
@@ -57,10 +51,6 @@ def for_standard_error(text: str, level: str) -> str:
     if os.environ.get("JOURNAL_STREAM") != f"{error.st_dev}:{error.st_ino}":
         return text
     return "\n".join(f"<{PRIORITIES[level]}>{line}" for line in text.splitlines())
-
-
-def _redactors() -> Iterator[Redactor]:
-    return (each for handler in logging.getLogger().handlers for each in handler.filters if isinstance(each, Redactor))
 
 
 class _Text(logging.Formatter):

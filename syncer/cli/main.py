@@ -134,10 +134,13 @@ def cli(ctx: click.Context, configs: tuple[str, ...], verbose: int, quiet: bool,
 
     New here? Run `syncer demo`, then `syncer init` in your site's directory.
     """
-    ctx.obj = Settings(configs or configs_of_environment(), verbose, quiet, log_format == "json")
+    from syncer.cli.log_setup import start_log
+
+    ctx.obj = Settings(configs or configs_of_environment(), verbose, quiet)
     ctx.call_on_close(lambda: restore_variables(ctx.obj.environ))
     remove_secrets({DEFAULT_KEY_VARIABLE})
-    ctx.obj.start_log()
+    level = "ERROR" if quiet else ("WARNING", "INFO", "DEBUG")[min(verbose, 2)]
+    start_log(level, as_json=log_format == "json")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -1,4 +1,4 @@
-"""The options of `syncer` itself; from them the config, the key and the log; and secrets in environment variables."""
+"""The options of `syncer` itself; from them the config and the key; and secrets in environment variables."""
 
 from __future__ import annotations
 
@@ -38,7 +38,6 @@ class Settings:
     """Config files, and directories of them, as the command line names them."""
     verbose: int
     quiet: bool
-    json_log: bool
     environ: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
     """The environment at the start, with the secrets; the process removes them from its own environment at once."""
 
@@ -139,13 +138,6 @@ class Settings:
         )
         remove_secrets((), key)
         return key
-
-    def start_log(self, key: str | None = None, hook: str | None = None) -> None:
-        """Start the log on standard error; it never shows the key, nor the address of the build hook."""
-        from syncer.cli.log_setup import start_log
-
-        level = "ERROR" if self.quiet else ("WARNING", "INFO", "DEBUG")[min(self.verbose, 2)]
-        start_log(level, as_json=self.json_log, key=key, hook=hook)
 
 
 def configs_of_environment() -> tuple[str, ...]:

@@ -51,7 +51,7 @@ def findings_of(settings: Settings, config: Config, *, offline: bool, is_first: 
     from syncer.check.findings import Finding, Level
     from syncer.check.pages import check_generator
     from syncer.check.setup import check
-    from syncer.cli.log_setup import redact_also
+    from syncer.cli.log_setup import REDACTOR
 
     yield Finding("config", Level.OK, f"{settings.config_path} is valid")
     if config.deploy.model_fields_set and "hook_env" not in config.deploy.model_fields_set:  # null is on purpose
@@ -63,7 +63,7 @@ def findings_of(settings: Settings, config: Config, *, offline: bool, is_first: 
 
     def find_key() -> str:
         key = settings.key(config)
-        redact_also(key)
+        REDACTOR.learn(key)
         return key
 
     can_start = True

@@ -14,7 +14,7 @@ def _names(ctx: click.Context, _parameter: click.Parameter, begun: str) -> list[
 
     try:
         configs = ctx.find_root().params["configs"] or configs_of_environment()
-        sites = choose_sites(Settings(configs, verbose=0, quiet=True, json_log=False)).sites
+        sites = choose_sites(Settings(configs, verbose=0, quiet=True)).sites
     except SyncerError:  # a shell's completion cannot show errors
         return []
     return [site.name for site in sites if site.name.startswith(begun)]

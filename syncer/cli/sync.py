@@ -46,6 +46,7 @@ def command(
     from syncer.cli.arguments import failures_named, site_paths, video_id
     from syncer.cli.changes import failures
     from syncer.cli.environment import sync_one
+    from syncer.cli.log_setup import REDACTOR
     from syncer.cli.process import printed
     from syncer.cli.show import show_json
     from syncer.status.report import report_json
@@ -63,7 +64,7 @@ def command(
 
         require_name(config, site_names)
     key, hook = settings.key(config), settings.hook(config)
-    settings.start_log(key, hook)
+    REDACTOR.learn(key, hook)
     options = with_flags(
         paths=site_paths(config.site, paths) if paths else (),
         videos=frozenset(map(video_id, videos)),

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from syncer.cli.arguments import existing, path_in
 from syncer.cli.changes import failures
 from syncer.cli.environment import sync_one
-from syncer.cli.log_setup import redact_also
+from syncer.cli.log_setup import REDACTOR
 from syncer.cli.process import printed
 from syncer.cli.sites import ChosenSite, Result, choose_sites, conclude, in_turn, listed, show_heading
 from syncer.cli.stopping import StopSignal, stop_on_signals
@@ -92,7 +92,7 @@ def _secrets(site: ChosenSite) -> Secrets | SyncerError:
         key, hook = site.settings.key(site.config), site.settings.hook(site.config)
     except SyncerError as error:
         return error
-    redact_also(key, hook)
+    REDACTOR.learn(key, hook)
     return key, hook
 
 

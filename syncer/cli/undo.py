@@ -26,7 +26,7 @@ def _names(ctx: click.Context, _parameter: click.Parameter, begun: str) -> list[
 
     try:
         configs = ctx.find_root().params["configs"] or configs_of_environment()
-        settings = Settings(configs, verbose=0, quiet=True, json_log=False)
+        settings = Settings(configs, verbose=0, quiet=True)
         config = settings.config()
         with open_state(config.state_directory, config.site) as database:
             syncs = list(last_syncs(database, COMPLETED_SYNCS))
