@@ -38,7 +38,7 @@ SIMULATOR = f"{PREFIX}simulator{os.sep}"
 SYNC_FILES = 64
 """Files of `syncer/` in which the command `syncer sync` runs a function, on plain pages."""
 
-SYNC_FUNCTIONS = 445
+SYNC_FUNCTIONS = 439
 """Functions of `syncer/` that the command `syncer sync` runs, on plain pages."""
 
 CALLED_ONCE_SHARE = 0.20

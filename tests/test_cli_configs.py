@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from syncer.cli.settings import Settings
+from syncer.cli.settings import Settings, settings_of
 from syncer.errors import ConfigError, UsageError
 
 
 def settings(*paths: str) -> Settings:
-    return Settings(paths, verbose=0, quiet=False)
+    return settings_of(paths)
 
 
 def files(*paths: str) -> list[str]:

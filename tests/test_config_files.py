@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from syncer.cli.config_files import ConfigFiles
-from syncer.cli.settings import Settings
+from syncer.cli.settings import settings_of
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def configs(tmp_path: Path) -> Path:
 
 
 def files_of(*paths: Path) -> ConfigFiles:
-    return ConfigFiles(Settings(tuple(map(str, paths)), 0, False))
+    return ConfigFiles(settings_of(tuple(map(str, paths))))
 
 
 def names(files: ConfigFiles, *, read_all: bool = False) -> list[str]:

@@ -7,7 +7,6 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -61,7 +60,7 @@ class ConfigFiles:
         for named in self._settings.config_paths:
             for path in self._paths_of(named) if named in self._directories else [named]:
                 paths.setdefault(os.path.realpath(absolute(path)), path)
-        return {path: replace(self._settings, config_paths=(path,)) for path in paths.values()}
+        return {path: self._settings.only(path) for path in paths.values()}
 
     def _paths_of(self, directory: str) -> list[str]:
         """Return the configs in a directory; those of before where it cannot be read."""

@@ -36,21 +36,18 @@ class Settings:
 
     config_paths: tuple[str, ...]
     """Config files, and directories of them, as the command line names them."""
+    several: bool
+    """Whether they may name several sites: more than one config, or a directory."""
     verbose: int
     quiet: bool
     environ: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
     """The environment at the start, with the secrets; the process removes them from its own environment at once."""
 
     @property
-    def several(self) -> bool:
-        """Whether they may name several sites: more than one config, or a directory."""
-        from syncer.cli.arguments import absolute
-
-        return len(self.config_paths) > 1 or os.path.isdir(absolute(self.config_paths[0]))
-
-    @property
     def config_path(self) -> str:
         """The path of the only config. Raises UsageError where there are several, ConfigError where there is none."""
+        if not self.several:
+            return self.config_paths[0]
         each = self.each()
         if len(each) > 1:
             name_one = f"name the one of the site, such as `-c {each[0].config_paths[0]}`"
@@ -72,7 +69,11 @@ class Settings:
                 raise ConfigError(f"{full}: no config here; add one whose name ends with {SUFFIX}, or correct -c")
             for file in found:
                 files.setdefault(os.path.realpath(absolute(file)), file)
-        return [replace(self, config_paths=(file,)) for file in files.values()]
+        return [self.only(file) for file in files.values()]
+
+    def only(self, file: str) -> Settings:
+        """Return the settings of one site, with this config file."""
+        return replace(self, config_paths=(file,), several=False)
 
     def config(self) -> Config:
         """Read and check the config, and take the secrets that it names out of the environment.
@@ -140,12 +141,15 @@ class Settings:
         return key
 
 
-def configs_of_environment() -> tuple[str, ...]:
-    """Return the path of the config where the command line names none. Raises UsageError."""
-    named = os.environ.get("SYNCER_CONFIG") or DEFAULT_CONFIG  # an empty variable counts as unset, as everywhere
-    if not named.strip():
+def settings_of(configs: tuple[str, ...], *, verbose: int = 0, quiet: bool = True) -> Settings:
+    """Return the settings with the configs that the command line names, else with that of the environment.
+
+    Raises UsageError.
+    """
+    paths = configs or (os.environ.get("SYNCER_CONFIG") or DEFAULT_CONFIG,)  # an empty variable counts as unset
+    if not all(map(str.strip, paths)):
         raise UsageError("the variable SYNCER_CONFIG is blank; set it to the path of a config, or unset it")
-    return (named,)
+    return Settings(paths, len(paths) > 1 or os.path.isdir(paths[0]), verbose, quiet)
 
 
 def configs_in(directory: str, shown: str) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from syncer.cli.settings import Settings, configs_of_environment
+from syncer.cli.settings import settings_of
 from syncer.errors import SyncerError
 
 
@@ -13,8 +13,7 @@ def _names(ctx: click.Context, _parameter: click.Parameter, begun: str) -> list[
     from syncer.cli.sites import choose_sites
 
     try:
-        configs = ctx.find_root().params["configs"] or configs_of_environment()
-        sites = choose_sites(Settings(configs, verbose=0, quiet=True)).sites
+        sites = choose_sites(settings_of(ctx.find_root().params["configs"])).sites
     except SyncerError:  # a shell's completion cannot show errors
         return []
     return [site.name for site in sites if site.name.startswith(begun)]

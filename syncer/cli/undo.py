@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from syncer.cli.settings import Settings, configs_of_environment
+from syncer.cli.settings import Settings, settings_of
 from syncer.errors import SyncerError
 
 if TYPE_CHECKING:
@@ -25,9 +25,7 @@ def _names(ctx: click.Context, _parameter: click.Parameter, begun: str) -> list[
     from syncer.status.stored_reports import stored_report
 
     try:
-        configs = ctx.find_root().params["configs"] or configs_of_environment()
-        settings = Settings(configs, verbose=0, quiet=True)
-        config = settings.config()
+        config = settings_of(ctx.find_root().params["configs"]).config()
         with open_state(config.state_directory, config.site) as database:
             syncs = list(last_syncs(database, COMPLETED_SYNCS))
     except SyncerError:  # a shell's completion cannot show errors

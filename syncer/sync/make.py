@@ -86,7 +86,6 @@ from syncer.wording import counted
 
 if TYPE_CHECKING:
     from syncer.config.sections import Config
-    from syncer.sync.check_playing import VideoChecks
     from syncer.sync.write_data_file import DataFile
 
 LOST_SITE_VIDEOS = 5
@@ -260,8 +259,7 @@ def _sync_pages(sync: Sync, ledger: QuotaLedger, pages: Pages, embeds: Pages, da
         from syncer.sync.call_hook import call_before
 
         unpushed = call_before(sync)
-    checks = _due_checks(sync, ledger, (pages, embeds), len(plan.videos))
-    _sync_windows(sync, ledger, pages, data_file, Windows(plan.videos, tally.sync), sync_number=number, checks=checks)
+    _sync_windows(sync, ledger, (pages, embeds), data_file, Windows(plan.videos, tally.sync), sync_number=number)
     missing = (
         tally.missing.union(tally.shared.missing, (video for video, is_missing in tally.accepted.items() if is_missing))
         - tally.braked
@@ -293,20 +291,6 @@ def _sync_pages(sync: Sync, ledger: QuotaLedger, pages: Pages, embeds: Pages, da
     return report
 
 
-def _due_checks(sync: Sync, ledger: QuotaLedger, pages: tuple[Pages, Pages], requested: int) -> VideoChecks | None:
-    """Return which videos to check; usually it is the turn of none, and then nothing of this is loaded."""
-    options, playing = sync.options, sync.config.availability
-    if playing.every is None or not (
-        options.everything
-        or not options.whole
-        or any_unchecked(sync.database, sync.tally.started, playing.every, playing.listed)
-    ):
-        return None
-    from syncer.sync.check_playing import VideoChecks
-
-    return VideoChecks(sync, ledger, pages, requested)
-
-
 def _refuse_unknown(unknown: Iterable[VideoId], embeds: Pages) -> None:
     """Raise UsageError for videos that no text embeds either."""
     if names := ", ".join(sorted(set(unknown).difference(*(videos for _, videos in embeds.named())))):
@@ -316,12 +300,11 @@ def _refuse_unknown(unknown: Iterable[VideoId], embeds: Pages) -> None:
 def _sync_windows(
     sync: Sync,
     ledger: QuotaLedger,
-    pages: Pages,
+    pages_and_embeds: tuple[Pages, Pages],
     data_file: DataFile | None,
     windows: Windows,
     *,
     sync_number: int,
-    checks: VideoChecks | None,
 ) -> None:
     """Request, judge and write window by window; `sync_number` is the sync's in the state.
 
@@ -331,8 +314,17 @@ def _sync_windows(
     YouTube is asked with the first window whether they play.
     """
     scan_problems = tuple(sync.tally.problems)
-    database, brake, shares = sync.database, None, NOTHING_COMPARED
+    database, options, brake, shares = sync.database, sync.options, None, NOTHING_COMPARED
     accepted: Mapping[VideoId, Reading] = {}
+    checks, playing, (pages, _) = None, sync.config.availability, pages_and_embeds
+    if playing.every and (
+        options.everything
+        or not options.whole
+        or any_unchecked(database, sync.tally.started, playing.every, playing.listed)
+    ):  # usually it is the turn of no video, and then nothing of this is loaded
+        from syncer.sync.check_playing import VideoChecks
+
+        checks = VideoChecks(sync, ledger, pages_and_embeds, sum(map(len, windows.windows)))
     parts = _parts(sync, pages, windows)
     with closing(request_windows(sync, ledger, windows.windows, sync_number, checks)) as requested:
         for number, (part, save_arrived) in enumerate(zip(parts, requested, strict=True)):
