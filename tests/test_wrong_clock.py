@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from syncer.config.parse import parse_config
-from syncer.decide.quota import PARKING_MARGIN, is_parked, next_reset
+from syncer.decide.quota import PARKING_MARGIN, is_parked, next_reset, quota_day
 from syncer.decide.schedule import first_time
 from syncer.diff_log.lines import LOG, lines_of_sync, read_log
 from syncer.model import VideoId
@@ -114,10 +114,16 @@ def test_the_log_is_in_order_and_each_sync_in_it_is_found(site: Site, youtube: S
 
 @wrong
 def test_a_small_quota_goes_round_the_whole_site_all_the_same(site: Site, off: timedelta) -> None:
+    """At most, it leaves out the one day whose units the wrong clock has spent."""
     site.configure(quota="stats_units_per_day: 1, general_units_per_day: 1, reserve: 0")
     put_pages(site, ids(250))
-    right = [NOON, NOON + DAY, NOON + 2 * DAY, NOON + 3 * DAY]
-    assert [site.sync(at).answered for at in (NOON + off, *right)] == [100] * 5
+    assert site.sync(NOON + off).answered == 100
+    right = [NOON + number * DAY for number in range(4)]
+    spent = [quota_day(at) == quota_day(NOON + off) for at in right]
+    assert [site.sync(at).answered for at in right] == [0 if each else 100 for each in spent]
+    if any(spent):
+        right.append(NOON + 4 * DAY)
+        assert site.sync(right[-1]).answered == 100
     with opened(site) as database:
         newest = [at for _, at, *_ in last_read(database)]
     assert len(newest) == 250
@@ -151,6 +157,25 @@ def test_units_that_a_wrong_clock_spent_are_no_reason_to_leave_a_video_out(
     assert site.sync(NOON + off).answered == 3
     youtube.clock.advance(DAY)
     assert site.sync(NOON, Options(everything=True)).answered == 3
+
+
+@wrong
+def test_a_wrong_clock_does_not_make_a_site_forget_what_it_has_spent_today(site: Site, off: timedelta) -> None:
+    site.configure(quota="stats_units_per_day: 1, general_units_per_day: 1, reserve: 0")
+    put_pages(site, ids(150))
+    assert site.sync(NOON).answered == 100
+    site.sync(NOON + off)
+    assert site.sync(NOON + timedelta(hours=1)).answered == 0
+
+
+@pytest.mark.parametrize("off", [timedelta(days=3650), 400 * DAY, -timedelta(days=3650)], ids=str)
+def test_the_units_of_a_wrong_clock_are_forgotten_a_few_days_later(site: Site, off: timedelta) -> None:
+    put_pages(site, ids(3))
+    for at in (NOON + off, *(NOON + number * DAY for number in range(4))):
+        site.sync(at, Options(everything=True))
+    with opened(site) as database, database.read() as connection:
+        days = [day for (day,) in connection.execute("SELECT DISTINCT day FROM units ORDER BY day")]
+    assert days == [quota_day(NOON + number * DAY).isoformat() for number in (1, 2, 3)]
 
 
 @wrong

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 UNITS_AT_ONCE: Final = 10
 """Units that a sync takes at once. A crash of it loses those that it has not used."""
 
+DAYS_KEPT: Final = 3
+"""A site's own ledger keeps the units of so many quota days, those on which it began to spend last."""
+
 
 @dataclass(frozen=True, slots=True)
 class SharingSite:
@@ -144,8 +147,12 @@ class OwnLedger:
         with self.database.transaction() as connection:
             taken = min(wanted, self.balances(at)[bucket].usable(scheduled=scheduled))
             if taken:
-                # of a clock that ran ahead
-                connection.execute("DELETE FROM units WHERE bucket = ? AND day > ?", (bucket, day))
+                row = connection.execute("SELECT value FROM meta WHERE name = 'unit-days'").fetchone()
+                days = row[0].split() if row else []
+                if day not in days:  # in the order in which they began: the clock may be wrong, and deletes nothing
+                    kept = " ".join([*days, day][-DAYS_KEPT:])
+                    connection.execute("INSERT OR REPLACE INTO meta VALUES ('unit-days', ?)", (kept,))
+                    connection.execute("DELETE FROM units WHERE instr(?, day) = 0", (kept,))
                 connection.execute(
                     "INSERT INTO units VALUES (:bucket, :day, :taken)"
                     " ON CONFLICT (bucket, day) DO UPDATE SET spent = spent + :taken",
