@@ -11,8 +11,8 @@ from syncer.model import Bucket
 SEEN_WITHIN = timedelta(days=7)
 """A site that has not synced for so long no longer counts: its config, its share and its key."""
 
-
 FAR_AHEAD = timedelta(days=31)
+"""A site that was seen so far ahead had a clock that was wrong; one whose clock is a little ahead counts."""
 
 
 @dataclass(frozen=True, slots=True)

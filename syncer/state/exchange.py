@@ -30,16 +30,17 @@ CLOCKS_APART: Final = timedelta(minutes=5)
 """A reading from so far ahead comes from a clock that was wrong."""
 
 
-class LedgerExchange:
-    """What one site lets the others know, and learns from them. Safe in several threads."""
+class Exchange:
+    """What one site lets the others know, and learns from them. Safe in several threads. All raise StateError."""
 
     def __init__(self, file: LedgerFile, site: str, endpoint: str) -> None:
         """Take an open ledger, the site's name in it, and where it sends requests: no other's readings are its own."""
         self.site = site
+        """The name of the site in the ledger."""
         self._file, self._endpoint = file, endpoint
 
     def note_claim(self, claim: Claim) -> None:
-        """Note the claim in place of the site's last one. Raises StateError."""
+        """Note the claim in place of the site's last one."""
         row = (
             claim.site,
             json.dumps([[power, videos] for power, videos in sorted(claim.drifts.items())]),
@@ -56,7 +57,7 @@ class LedgerExchange:
             connection.execute("INSERT OR REPLACE INTO claims VALUES (?, ?, ?, ?, ?, ?, ?)", row)
 
     def claims(self) -> Sequence[Claim]:
-        """Return the claims of all sites, also those that no longer count. Raises StateError."""
+        """Return the claims of all sites, also those that no longer count."""
         with self._file.read() as connection:
             rows = connection.execute("SELECT * FROM claims").fetchall()
             return [
@@ -73,10 +74,7 @@ class LedgerExchange:
             ]
 
     def closed(self, at: datetime) -> Mapping[Bucket, Mapping[str, int]]:
-        """Return which buckets YouTube closed on one of the days before, and what each site had spent of it by then.
-
-        Raises StateError.
-        """
+        """Return which buckets YouTube closed on one of the days before, and what each site had spent of it by then."""
         found, today = dict[Bucket, Mapping[str, int]](), quota_day(at)
         with self._file.read() as connection:
             for bucket, until in connection.execute("SELECT bucket, until FROM parked").fetchall():
@@ -90,7 +88,7 @@ class LedgerExchange:
     def readings(self, videos: Iterable[VideoId], since: datetime, now: datetime) -> Generator[list[Reading]]:
         """Yield the newest readings of these videos that were made between these times, some at once.
 
-        A video may be repeated. Raises StateError.
+        A video may be repeated.
         """
         rest = iter(videos)
         while some := list(islice(rest, LOOKED_UP)):
@@ -108,7 +106,7 @@ class LedgerExchange:
     def share(self, readings: Sequence[Reading], now: datetime, keep: timedelta = KEPT) -> None:
         """Save what YouTube returned for the other sites, where it is the newest, and delete what is too old.
 
-        `keep` is for how long this site may keep readings. Raises StateError.
+        `keep` is for how long this site may keep readings.
         """
         rows = [
             (
@@ -132,7 +130,7 @@ class LedgerExchange:
             connection.execute("DELETE FROM readings WHERE at < ? OR at > ?", limits)
 
     def forget(self, videos: Iterable[VideoId]) -> None:
-        """Delete the readings of these videos. Raises StateError."""
+        """Delete the readings of these videos."""
         rest = iter(videos)
         while some := list(islice(rest, LOOKED_UP)):
             with self._file.transaction() as connection:

@@ -7,19 +7,19 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Final, Protocol
 
 from syncer.decide.quota import BucketStatus, balance, quota_day
-from syncer.model import Bucket, Reading, VideoId
+from syncer.model import Bucket
 from syncer.state.damage import member, moment
 from syncer.state.database import Database
 
 if TYPE_CHECKING:
-    from syncer.decide.allotment import Claim
+    from syncer.state.exchange import Exchange
 
 UNITS_AT_ONCE: Final = 10
 """Units that a sync takes at once. A crash of it loses those that it has not used."""
@@ -52,31 +52,6 @@ class Sharing:
     sites: Sequence[SharingSite]
     keys: int
     """How many different API keys they use."""
-
-
-class Exchange(Protocol):
-    """What sites that share a ledger let each other know. Safe in several threads. Everything raises StateError."""
-
-    site: str
-    """The name of the site that uses it."""
-
-    def note_claim(self, claim: Claim) -> None:
-        """Note what a site needs units for, in place of what it noted before."""
-
-    def claims(self) -> Sequence[Claim]:
-        """Return the claims of all sites, also those that no longer count."""
-
-    def closed(self, at: datetime) -> Mapping[Bucket, Mapping[str, int]]:
-        """Return which buckets YouTube closed on a quota day shortly before, and what each site had spent by then."""
-
-    def readings(self, videos: Iterable[VideoId], since: datetime, now: datetime) -> Generator[list[Reading]]:
-        """Yield the newest readings of these videos that were made between these times, some at once."""
-
-    def share(self, readings: Sequence[Reading], now: datetime, keep: timedelta) -> None:
-        """Save what YouTube returned, for the other sites; delete what is older than `keep`, or older than 28 days."""
-
-    def forget(self, videos: Iterable[VideoId]) -> None:
-        """Delete the readings of these videos."""
 
 
 class QuotaLedger(Protocol):

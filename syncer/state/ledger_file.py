@@ -104,15 +104,8 @@ class LedgerFile:
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
         """Run the block as one transaction, which no other process interrupts. Raises StateError."""
-        with self._lock, _explained("write", self.path):
-            self._connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._connection
-                self._connection.execute("COMMIT")
-            except BaseException:
-                if self._connection.in_transaction:  # a full disk has rolled back by itself
-                    self._connection.execute("ROLLBACK")
-                raise
+        with self._lock, _explained("write", self.path), _at_once(self._connection):
+            yield self._connection
 
     @contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
@@ -300,16 +293,23 @@ def _update(connection: sqlite3.Connection, path: Path, newest: int = len(MIGRAT
     connection.execute("COMMIT")
     if version == newest:
         return
-    connection.execute("BEGIN IMMEDIATE")
-    try:
+    with _at_once(connection):
         for number in range(_version(connection, path), newest):
             for statement in MIGRATIONS[number]:
                 connection.execute(statement)
         connection.execute(f"PRAGMA application_id = {APPLICATION}")
         connection.execute(f"PRAGMA user_version = {newest}")
+
+
+@contextmanager
+def _at_once(connection: sqlite3.Connection) -> Iterator[None]:
+    """Run the block as one transaction in which no other process writes; undo it if it fails."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
         connection.execute("COMMIT")
     except BaseException:
-        if connection.in_transaction:
+        if connection.in_transaction:  # a full disk has rolled back by itself
             connection.execute("ROLLBACK")
         raise
 

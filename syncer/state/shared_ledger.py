@@ -19,7 +19,7 @@ from syncer.decide.project_quota import SiteTerms, counts_still, part_of, projec
 from syncer.decide.quota import BucketStatus, balance, quota_day
 from syncer.model import Bucket
 from syncer.state.damage import member, moment
-from syncer.state.exchange import LedgerExchange
+from syncer.state.exchange import Exchange
 from syncer.state.ledger import Sharing, SharingSite
 from syncer.state.ledger_file import LedgerFile, copy_ledger_file, open_ledger_file, read_ledger_file
 
@@ -152,7 +152,7 @@ class SharedLedger:
     def __init__(self, file: LedgerFile, site: LedgerMember) -> None:
         self._file = file
         self._site = site
-        self.exchange = LedgerExchange(file, site.site, site.endpoint)
+        self.exchange = Exchange(file, site.site, site.endpoint)
         """How the site learns from the others."""
 
     def register(self, at: datetime | None) -> None:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from syncer.config.sections import Config
     from syncer.state.database import Database
     from syncer.state.ledger import Sharing
-    from syncer.state.shared_ledger import LedgerMember, LedgerPicture, SharedLedger
+    from syncer.state.shared_ledger import LedgerMember, LedgerPicture
 
 
 def open_ledger(
@@ -35,16 +35,11 @@ def open_ledger(
     """
     path, quota = config.ledger_path, config.quota
     if path is not None:
-        return open_shared(config, path, at, key=key, writes=writes)
+        from syncer.state.shared_ledger import open_shared_ledger
+
+        return open_shared_ledger(path, _member(config, key), at, writes=writes)
     limits = {Bucket.STATS: quota.stats_units_per_day, Bucket.GENERAL: quota.general_units_per_day}
     return nullcontext(OwnLedger(database, limits, quota.reserve))
-
-
-def open_shared(config: Config, path: Path, at: datetime, *, key: str = "", writes: bool = False) -> SharedLedger:
-    """Return the shared ledger at this path as the site uses it, like `open_ledger`. Raises StateError."""
-    from syncer.state.shared_ledger import open_shared_ledger
-
-    return open_shared_ledger(path, _member(config, key), at, writes=writes)
 
 
 class LedgerLooks:

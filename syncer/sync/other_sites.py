@@ -13,7 +13,7 @@ from syncer.decide.allotment import Claim, claim_of, exact_parts, units_of
 from syncer.decide.plan import FRESH_SECONDS, VideoIds
 from syncer.decide.schedule import next_time
 from syncer.model import Bucket, VideoId
-from syncer.state.ledger import Exchange, QuotaLedger
+from syncer.state.ledger import QuotaLedger
 from syncer.state.videos import last_read, newer_readings, save_readings
 from syncer.status.buckets import open_ledger
 from syncer.status.demand import mean_interval
@@ -22,6 +22,7 @@ from syncer.sync.options import Options, Sync
 if TYPE_CHECKING:
     from syncer.config.sections import Config
     from syncer.state.database import Database
+    from syncer.state.exchange import Exchange
 
 LONGEST_STORED: Final = timedelta(days=30)
 """The longest time that readings may be stored (`docs/terms.md`)."""

@@ -29,7 +29,7 @@ from syncer.state.judging import (
     release_braked,
     unconfirmed_counts,
 )
-from syncer.state.ledger import Exchange, QuotaLedger, UnitStock, failing_buckets, note_failing
+from syncer.state.ledger import QuotaLedger, UnitStock, failing_buckets, note_failing
 from syncer.state.videos import last_read, save_readings
 from syncer.status.buckets import note_spent_day
 from syncer.sync.options import Environment, Options, Sync, Tally
@@ -41,6 +41,7 @@ from syncer.youtube.deadline import Deadline, seconds_for
 if TYPE_CHECKING:
     from syncer.config.sections import Config
     from syncer.state.database import Database
+    from syncer.state.exchange import Exchange
     from syncer.sync.check_playing import VideoChecks
     from syncer.youtube.client import Client, Question
 
