@@ -378,7 +378,7 @@ def test_processes_that_are_killed_never_spend_more_than_the_limit_and_lose_ten_
     for name in names:
         assert size(sent[name]) <= spent[name] <= size(sent[name]) + UNITS_AT_ONCE * killed[name]
         assert spent[name] <= limit * shares.get(name, 100) // 100
-    assert killed.total() >= kills / 2, "or the test shows nothing"
+    assert killed.total() >= kills / 4, "or the test shows nothing"
     assert sum(spent.values()) == limit * (1 if processes > 2 else 0.4), "those two have shares"
 
 
