@@ -227,3 +227,23 @@ def test_the_address_of_a_daemon_is_its_socket_and_the_prefix_of_the_site_and_su
         lock.keep()
         assert daemon_address(state) == DaemonAddress(named, prefix)
     assert written == os.fsencode(named) + (b"\0" + prefix.encode() if prefix else b"")
+
+
+def test_a_link_that_a_killed_daemon_left_and_that_leads_to_our_socket_through_another_sites_link_is_replaced(
+    tmp_path: Path,
+) -> None:
+    named, once_first, link = tmp_path / "s", tmp_path / "b", tmp_path / "c"
+    link.symlink_to(once_first)  # the socket of the daemon that was killed was the one of b
+    once_first.symlink_to(named)  # which is a link by now
+    with closing(DaemonLock(tmp_path / "state")) as lock, socket.socket(socket.AF_UNIX) as made:
+        made.bind(str(named))
+        made.listen()
+        lock.name_socket(named, "/sites/c", link)
+        assert link.readlink() == named
+        foreign = tmp_path / "d"
+        foreign.symlink_to(tmp_path / "other")
+        with socket.socket(socket.AF_UNIX) as other:
+            other.bind(str(tmp_path / "other"))
+            other.listen()
+            with pytest.raises(StateError, match="another daemon's socket"):
+                lock.name_socket(named, "/sites/d", foreign)

@@ -190,7 +190,8 @@ def _make_link(link: Path, target: Path) -> None:
         return
     with suppress(FileNotFoundError):
         kind = link.lstat().st_mode
-        if not (stat.S_ISLNK(kind) or stat.S_ISSOCK(kind)) or is_running(DaemonAddress(link)):
+        is_ours = os.path.realpath(link) == os.path.realpath(target)  # maybe through the link of another site
+        if not (stat.S_ISLNK(kind) or stat.S_ISSOCK(kind)) or (not is_ours and is_running(DaemonAddress(link))):
             raise FileExistsError(errno.EEXIST, f"{link} is another file, or another daemon's socket; move it away")
         link.unlink()
     link.symlink_to(target)
