@@ -75,6 +75,13 @@ class SitesDaemon:
         assert self.process.poll() is None, "the daemon ended: " + "\n".join(line.text for line in self.lines)
         return any('"event": "serving"' in line.text for line in self.lines)
 
+    def configs_read(self, since: float) -> dict[str, float]:
+        """Return when the config of each site was read last, of those that were read since then."""
+        said = [
+            (line.at, json.loads(line.text)) for line in list(self.lines) if line.at >= since and line.text[:1] == "{"
+        ]
+        return {each["site"]: at for at, each in said if each["event"] in {"config-read", "started"}}
+
     def syncs(self) -> list[SyncTime]:
         """Return the syncs that have ended so far."""
         syncs = []

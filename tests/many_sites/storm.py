@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import signal
 import threading
 import time
@@ -187,7 +188,8 @@ class _Round:
 
         def unsettled() -> set[str]:
             good = [sync for sync in daemon.syncs() if sync.began >= cleared and sync.exit == 0]
-            firsts = {sync.site: sync.ended for sync in reversed(good)}
+            read = daemon.configs_read(cleared)
+            firsts = {s.site: s.ended for s in reversed(good) if s.began >= read.get(s.site, math.inf)}
             waiting = [name for name in self._cast.tight if name not in firsts]
             since = max([cleared + self._ground.interval + 1, *(firsts.get(name, 0) for name in self._cast.tight)])
             return set(waiting or sites - {sync.site for sync in good if sync.began >= since})
