@@ -13,8 +13,7 @@ from syncer.check.together import CheckedSite, compare
 from syncer.cli.site_check import findings_of, invalid, show_findings
 from syncer.cli.sites import ChosenSite, Result, conclude, in_turn, read_sites, show_heading
 from syncer.cli.stopping import StopSignal
-from syncer.cli.used_configs import page_keys, used_config
-from syncer.daemon.roster import ConfigConflict, find_conflicts
+from syncer.config.conflicts import ConfigConflict, find_conflicts, identity_of, page_keys
 from syncer.errors import KeyMissing
 
 if TYPE_CHECKING:
@@ -29,9 +28,9 @@ def check_sites(settings: Settings, names: Sequence[str], *, offline: bool, as_j
     """
     every = read_sites(settings)
     choice = every.only(names)
-    used = [used_config(site.settings.config_path, site.config) for site in every.sites]
+    identities = [identity_of(site.settings.config_path, site.config) for site in every.sites]
     page = page_keys(every.sites[0].config.status_page) if every.sites else {}
-    conflicts = find_conflicts(used, page, used[0].path if used else "")
+    conflicts = find_conflicts(identities, page, identities[0].path if identities else "")
     checked = [CheckedSite(site.config, _key(site)) for site in every.sites]
     first = next(iter([*choice.left_out, *(site.name for site in choice.sites)]))
 
@@ -45,7 +44,9 @@ def check_sites(settings: Settings, names: Sequence[str], *, offline: bool, as_j
         if site.name in names or not names:
             own = findings_of(site.settings, site.config, offline=offline, is_first=not number)
             shared = compare(checked[number], checked[:number])
-            turns[site.name] = partial(turn, site.name, chain(own, shared, _left_out(conflicts.get(used[number].path))))
+            turns[site.name] = partial(
+                turn, site.name, chain(own, shared, _left_out(conflicts.get(identities[number].path)))
+            )
     results = in_turn(turns, {}, StopSignal())
     return conclude(results, as_json=as_json, failing="with errors")
 

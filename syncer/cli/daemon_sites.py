@@ -17,10 +17,9 @@ from syncer.cli.config_files import ConfigFiles, findings_in
 from syncer.cli.log_setup import REDACTOR
 from syncer.cli.open_site import Opening, OpenSite, SiteWiring
 from syncer.cli.reloadable_config import SiteConfig, read_site_config
-from syncer.cli.used_configs import page_keys, used_config
+from syncer.config.conflicts import ConfigConflict, find_conflicts, page_keys
 from syncer.daemon.disk_calls import DiskCalls
 from syncer.daemon.loop import SiteChanges
-from syncer.daemon.roster import ConfigConflict, find_conflicts
 from syncer.daemon.site_names import about
 from syncer.errors import ConfigError, StateError, SyncerError
 from syncer.redact import redact
@@ -242,10 +241,10 @@ class DaemonSites:
 
     def _conflicts(self) -> Mapping[str, ConfigConflict]:
         """Return which configs cannot be used beside the others; sites that are open come first."""
-        valid = [(each.keeps_site, each.path, each.read) for each in self._configs.values()]
+        valid = [(each.keeps_site, each.read) for each in self._configs.values()]
         valid.sort(key=lambda each: not each[0])
-        candidates = [used_config(path, read.config) for _, path, read in valid if isinstance(read, SiteConfig)]
-        return find_conflicts(candidates, page_keys(self.page), self._page_path)
+        identities = [read.identity for _, read in valid if isinstance(read, SiteConfig)]
+        return find_conflicts(identities, page_keys(self.page), self._page_path)
 
     def _use(self, *, reloaded: bool) -> SiteChanges:
         """Open, change and remove sites as the configs say; `reloaded`: all were read, because that was requested."""

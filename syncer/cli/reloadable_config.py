@@ -6,6 +6,7 @@ import logging
 import threading
 from typing import TYPE_CHECKING, NamedTuple
 
+from syncer.config.conflicts import ConfigIdentity, identity_of
 from syncer.config.hook_address import require_hook
 from syncer.daemon.notify import require_apprise
 from syncer.errors import ConfigError, SyncerError
@@ -27,6 +28,8 @@ class SiteConfig(NamedTuple):
     config: Config
     key: str
     hook: str | None
+    identity: ConfigIdentity
+    """As it was then: the main thread of the daemon compares it later, and must not wait for the disk of a site."""
 
     def is_of_the_same_site(self, other: SiteConfig) -> bool:
         """Whether both are of one site with one state under one name."""
@@ -47,7 +50,7 @@ def read_site_config(settings: Settings) -> SiteConfig:
         require_hook(settings.environ, config.deploy.hook_env)
     except ConfigError as error:
         raise ConfigError(f"{settings.config_path}: {error}") from error
-    return SiteConfig(config, key, hook)
+    return SiteConfig(config, key, hook, identity_of(settings.config_path, config))
 
 
 class ReloadableConfig:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from syncer.daemon.roster import UsedConfig, find_conflicts
+from syncer.config.conflicts import ConfigIdentity, find_conflicts
 from tests.examples import examples
 
 PAGE: Mapping[str, object] = {"listen": "127.0.0.1:8787", "token_env": None, "hosts": ()}
@@ -16,8 +16,8 @@ PAGE: Mapping[str, object] = {"listen": "127.0.0.1:8787", "token_env": None, "ho
 
 def config(
     path: str, name: str = "", site: str = "", state: str = "", page: Mapping[str, object] | None = None
-) -> UsedConfig:
-    return UsedConfig(path, name or path, site or f"/{path}", state or f"/{path}/.syncer", page or {})
+) -> ConfigIdentity:
+    return ConfigIdentity(path, name or path, site or f"/{path}", state or f"/{path}/.syncer", page or {})
 
 
 @pytest.mark.parametrize(
@@ -33,7 +33,7 @@ def config(
         (config("b"), None),
     ],
 )
-def test_the_second_of_two_that_exclude_each_other_is_left_out(second: UsedConfig, said: str | None) -> None:
+def test_the_second_of_two_that_exclude_each_other_is_left_out(second: ConfigIdentity, said: str | None) -> None:
     conflicts = find_conflicts([config("a"), second, config("c")], PAGE, "a")
     assert conflicts.keys() == ({"b"} if said else set())
     if said:
@@ -52,7 +52,7 @@ CONFIGS = st.lists(st.builds(config, st.uuids().map(str), NAMES, NAMES, NAMES), 
 @given(CONFIGS)
 @examples(200)
 def test_what_is_used_has_nothing_in_common_and_what_is_not_has_something_in_common_with_an_earlier_one(
-    configs: list[UsedConfig],
+    configs: list[ConfigIdentity],
 ) -> None:
     conflicts = find_conflicts(configs, PAGE, "")
     used = [each for each in configs if each.path not in conflicts]

@@ -1,15 +1,19 @@
-"""Decides which of several configs cannot be used beside the others: values in, reasons out."""
+"""Decides which of several configs cannot be used beside the others."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from syncer.config.sections import Config, StatusPage
 
 
 @dataclass(frozen=True, slots=True)
-class UsedConfig:
-    """A valid config, and what it must not have in common with another one."""
+class ConfigIdentity:
+    """What a config must not have in common with another one."""
 
     path: str
     """Of the config file."""
@@ -30,15 +34,35 @@ class ConfigConflict(NamedTuple):
     """Whether that is because of its name."""
 
 
+def identity_of(path: str, config: Config) -> ConfigIdentity:
+    """Return what the config at this path must not have in common with another one, by what is on disk now."""
+    page = page_keys(config.status_page)
+    if "status_page" not in config.model_fields_set:
+        page = {}
+    elif config.status_page:
+        page = {key: value for key, value in page.items() if key in config.status_page.model_fields_set}
+    return ConfigIdentity(
+        path, config.site_name, os.path.realpath(config.site), os.path.realpath(config.state_directory), page
+    )
+
+
+def page_keys(page: StatusPage | None) -> Mapping[str, object]:
+    """Return all keys of `status_page`, as `find_conflicts` compares them."""
+    if page is None:
+        return {"listen": None, "token_env": None, "hosts": ()}
+    return {"listen": page.listen, "token_env": page.token_env, "hosts": page.hosts}
+
+
 def find_conflicts(
-    candidates: Iterable[UsedConfig], page: Mapping[str, object], page_path: str
+    candidates: Iterable[ConfigIdentity], page: Mapping[str, object], page_path: str
 ) -> Mapping[str, ConfigConflict]:
     """Return the configs that cannot be used, by path; of two that exclude each other, the first one can.
 
-    `page` has all keys of the status page as it is served, and `page_path` is the config that says so.
+    `page` has all keys of the status page as it is served, and `page_path` is the config that says so. This touches no
+    disk.
     """
     conflicts: dict[str, ConfigConflict] = {}
-    used: list[UsedConfig] = []
+    used: list[ConfigIdentity] = []
     for candidate in candidates:
         conflict = _conflict(candidate, used, page, page_path)
         if conflict:
@@ -49,7 +73,7 @@ def find_conflicts(
 
 
 def _conflict(
-    candidate: UsedConfig, used: Iterable[UsedConfig], page: Mapping[str, object], page_path: str
+    candidate: ConfigIdentity, used: Iterable[ConfigIdentity], page: Mapping[str, object], page_path: str
 ) -> ConfigConflict | None:
     for other in used:
         if candidate.name == other.name:
