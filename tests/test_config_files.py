@@ -24,7 +24,7 @@ def files_of(*paths: Path) -> ConfigFiles:
 
 
 def names(files: ConfigFiles, *, read_all: bool = False) -> list[str]:
-    return [Path(path).stem for path in files.look(read_all=read_all)]
+    return [Path(path).stem for path in files.look(files.listing(), read_all=read_all)]
 
 
 def test_a_change_is_told_once_and_only_when_it_is_the_same_at_two_looks(configs: Path) -> None:

@@ -6,9 +6,10 @@ import logging
 import os
 import re
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from syncer.cli.arguments import absolute
 from syncer.cli.settings import configs_in
@@ -23,30 +24,60 @@ Stamp: TypeAlias = tuple[int, int, int] | None
 log = logging.getLogger("syncer.daemon")
 
 
+class Listing(NamedTuple):
+    """Which configs there are at one moment."""
+
+    stamps: Mapping[str, Stamp]
+    """By their paths as the command line names them, in their order."""
+    unreadable: Mapping[str, ConfigError]
+    """The directories that cannot be read, and why: what is below them is as it was."""
+
+
 class ConfigFiles:
-    """Finds the configs that the command line names, and looks at their stamps."""
+    """Finds the configs that the command line names, and which of them have changed."""
 
     def __init__(self, settings: Settings) -> None:
         """Find them. Raises ConfigError where a directory cannot be read, or has none."""
         self._settings = settings
         self._directories = {path for path in settings.config_paths if os.path.isdir(absolute(path))}
-        self._unreadable: set[str] = set()
-        """Those that cannot be read now: nothing is read in them."""
-        self.found = {one.config_paths[0]: one for one in settings.each()}
+        self._unreadable: AbstractSet[str] = frozenset()
+        """The directories that could not be read at the last look."""
+        self.found: Mapping[str, Settings] = {each.config_paths[0]: each for each in settings.each()}
         """The settings of each config, by its path as the command line names it, in their order."""
         self._seen: Mapping[str, Stamp] = {path: _stamp(path) for path in self.found}
         """The stamps at the last look."""
         self._read = dict(self._seen)
         """The stamps when they were read."""
 
-    def look(self, *, read_all: bool) -> Sequence[str]:
-        """Look for configs that came, went or changed; return the paths of those to read again.
+    def listing(self) -> Listing:
+        """Return which configs there are now. Safe in any thread: a disk that hangs keeps it from its end."""
+        paths: dict[str, str] = {}
+        unreadable: dict[str, ConfigError] = {}
+        for named in self._settings.config_paths:
+            found = [named]
+            if named in self._directories:
+                directory = named.rstrip("/")
+                try:
+                    found = configs_in(absolute(named), named)
+                except ConfigError as error:
+                    unreadable[directory] = error
+                    found = [path for path in self.found if os.path.dirname(path) == directory]
+            for path in found:
+                paths.setdefault(os.path.realpath(absolute(path)), path)
+        return Listing({path: _stamp(path) for path in paths.values()}, unreadable)
+
+    def look(self, listing: Listing, *, read_all: bool) -> Sequence[str]:
+        """Take the configs that there are now; return the paths of those to read again: they are new, or changed.
 
         One that is being written is returned once it is the same at two looks. `read_all`: return all.
         """
-        self.found = self._listed()
-        kept = {path for path in self.found if os.path.dirname(path) in self._unreadable}
-        seen = {path: self._read.get(path) if path in kept else _stamp(path) for path in self.found}
+        for directory, error in listing.unreadable.items():
+            if directory not in self._unreadable:
+                log.error("Its sites keep their configs: %s", error, extra={"event": "config-refused"})
+        self._unreadable = listing.unreadable.keys()
+        kept = {path for path in listing.stamps if os.path.dirname(path) in self._unreadable}
+        seen = {path: self._read.get(path) if path in kept else stamp for path, stamp in listing.stamps.items()}
+        self.found = {path: self._settings.only(path) for path in seen}
         unchanged = {path for path, stamp in self._read.items() if path in seen and stamp == seen[path]}
         settled = {path for path, stamp in self._seen.items() if path in seen and stamp == seen[path]}
         to_read = [path for path in seen if path not in kept and (read_all or path in settled - unchanged)]
@@ -54,25 +85,6 @@ class ConfigFiles:
         self._read = {path: stamp for path, stamp in self._read.items() if path in seen}
         self._read |= {path: seen[path] for path in to_read}
         return to_read
-
-    def _listed(self) -> dict[str, Settings]:
-        paths: dict[str, str] = {}
-        for named in self._settings.config_paths:
-            for path in self._paths_of(named) if named in self._directories else [named]:
-                paths.setdefault(os.path.realpath(absolute(path)), path)
-        return {path: self._settings.only(path) for path in paths.values()}
-
-    def _paths_of(self, directory: str) -> list[str]:
-        """Return the configs in a directory; those of before where it cannot be read."""
-        try:
-            paths = configs_in(absolute(directory), directory)
-        except ConfigError as error:
-            if directory.rstrip("/") not in self._unreadable:
-                self._unreadable.add(directory.rstrip("/"))
-                log.error("Its sites keep their configs: %s", error, extra={"event": "config-refused"})  # noqa: TRY400
-            return [path for path in self.found if os.path.dirname(path) == directory.rstrip("/")]
-        self._unreadable.discard(directory.rstrip("/"))
-        return paths
 
 
 def findings_in(path: str, error: SyncerError) -> list[str]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from syncer.cli.config_files import ConfigFiles, findings_in
+from syncer.cli.config_files import ConfigFiles, Listing, findings_in
 from syncer.cli.log_setup import REDACTOR
 from syncer.cli.open_site import Opening, OpenSite, SiteWiring
 from syncer.cli.reloadable_config import SiteConfig, read_site_config
@@ -42,6 +42,9 @@ halves them.
 
 SHORTEST_TIMEOUT = 0.5
 """But so many seconds are waited at least."""
+
+ALL_CONFIGS = ""
+"""The path under which a look at all configs is known if it does not return: no config has it."""
 
 CLOSE_TIMEOUT = 3.0
 """Seconds that all sites together get at the end for their last notifications."""
@@ -175,8 +178,14 @@ class DaemonSites:
         has_closed_one, self._has_closed_one = self._has_closed_one, False
         if requested:
             self._systemd.reloading()
-        paths = set(self._files.look(read_all=requested)) if requested or self._several else set[str]()
-        paths |= {each.path for each in self._configs.values() if each.retry_at <= time.monotonic()}
+        paths = {each.path for each in self._configs.values() if each.retry_at <= time.monotonic()}
+        if requested or self._several:
+            listings = list[Listing]()
+            self._attempt(ALL_CONFIGS, lambda: listings.append(self._files.listing()))
+            for listing in listings:
+                paths.update(self._files.look(listing, read_all=requested))
+            if not listings:  # a disk hangs
+                paths.update(self._configs if requested else ())
         if not (requested or paths or has_closed_one or self._configs.keys() - self._files.found.keys()):
             return None
         self._read(path for path in self._files.found if path in paths)
@@ -302,7 +311,7 @@ class DaemonSites:
 
     def _open(self, config: ConfigFile, read: SiteConfig, changes: _Changes) -> None:
         """Open the site of a config, or leave it out."""
-        if any(site.state == read.config.state_directory for site in self._ending.values()):
+        if any(site.state == read.config.state_directory for site in list(self._ending.values())):
             config.left_out = StateError(f"{config.path}: waits until the running sync of this site has ended")
             return  # it is opened then
         counters = self._counters.of(read.config.site_name)
