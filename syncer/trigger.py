@@ -1,4 +1,4 @@
-"""The client of a running daemon: makes it sync now, over its Unix socket, and follows that sync."""
+"""The client of a running daemon, over its Unix socket: asks when it syncs, makes it sync, and follows that sync."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import http.client
 import json
 import socket
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -17,6 +18,9 @@ NO_DAEMON = "no daemon is running; start one with `syncer daemon`, or run `synce
 ANSWER_TIMEOUT = 30.0
 """Seconds that a daemon may take to respond: it does so before the sync ends."""
 
+NEXT_SYNCS_TIMEOUT = 1.0
+"""Seconds that a daemon may take to say when it syncs, which it knows; without its response, others can be shown."""
+
 
 @dataclass(frozen=True, slots=True)
 class TriggerProgress:
@@ -25,6 +29,20 @@ class TriggerProgress:
     progress: SyncProgress | None
     report: dict[str, Any] | None
     """What `syncer sync --json` would print, once the sync has ended."""
+
+
+def next_syncs(path: Path) -> dict[str, datetime]:
+    """Return when the daemon that listens on this socket begins the next sync of each site, by the site's name.
+
+    A site of which it does not say so is absent; so are all if it is of another version, or does not respond in time.
+    """
+    try:
+        status, _, answer = _request(path, "GET", "/api/v1/next-syncs", None, NEXT_SYNCS_TIMEOUT)
+        sites = json.loads(answer)["sites"] if status == http.client.OK else {}
+        times = {str(name): datetime.fromisoformat(at) for name, at in sites.items() if at is not None}
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        return {}
+    return {name: at for name, at in times.items() if at.tzinfo}
 
 
 def trigger(path: Path, prefix: str = "", *, accept: bool) -> str:
@@ -63,19 +81,21 @@ def _end(cause: OSError | None) -> NoReturn:
 
 
 class _BySocket(http.client.HTTPConnection):
-    def __init__(self, path: Path) -> None:
-        super().__init__("localhost", timeout=ANSWER_TIMEOUT)
+    def __init__(self, path: Path, timeout: float) -> None:
+        super().__init__("localhost", timeout=timeout)
         self._path = path
 
     def connect(self) -> None:
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(ANSWER_TIMEOUT)
+        self.sock.settimeout(self.timeout)
         self.sock.connect(str(self._path))
 
 
-def _request(path: Path, method: str, target: str, body: str | None) -> tuple[int, str, bytes]:
+def _request(
+    path: Path, method: str, target: str, body: str | None, timeout: float = ANSWER_TIMEOUT
+) -> tuple[int, str, bytes]:
     """Return status, `Location` and body of the response. Raises OSError."""
-    connection = _BySocket(path)
+    connection = _BySocket(path, timeout)
     try:
         connection.request(method, target, body, {"Content-Type": "application/json"})
         response = connection.getresponse()

@@ -10,19 +10,25 @@ import signal
 import socket
 import sqlite3
 import threading
+import time
+from dataclasses import replace
+from datetime import datetime
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from socketserver import UnixStreamServer
 
 import pytest
 
+from syncer.diff_log.lines import timestamp
 from syncer.simulator.server import Simulator
 from syncer.simulator.world import World
-from syncer.state.lock import DaemonLock
+from syncer.state.lock import DaemonLock, daemon_address
+from syncer.trigger import ANSWER_TIMEOUT, next_syncs
 from tests.daemon_process import Daemon, fill
 from tests.forks import PIPE, Fork
 from tests.several import Sites
 from tests.site import Run, Site
+from tests.steered import served
 from tests.terminal import environment, on_a_terminal
 from tests.waiting import TIMEOUT, until
 
@@ -312,6 +318,72 @@ def test_the_sites_of_one_daemon_are_triggered_through_its_one_socket(sites: Sit
         daemon.until("Site left out")
         assert syncer("-c", "sites.d", "trigger", "--no-wait").code == 1
     assert "no daemon is running" in syncer("-c", f"{sites['first'].config}", "trigger").err
+
+
+def test_status_shows_when_the_daemon_syncs_next_and_not_only_what_follows_from_the_schedule(
+    sites: Sites, syncer: Run
+) -> None:
+    """The first interval of each site is shorter, by chance."""
+    names = ("blog", "caf\u00e9 & co", "shop")
+    for name in names:
+        sites.add(name, schedule=NEVER)
+    alone = {name: syncer("-c", f"sites.d/{name}.yaml", "status", "--json").document["next_sync"] for name in names}
+    with Daemon(sites["blog"], config=sites.folder) as daemon:
+        for _ in names:
+            daemon.until("Sync 2")
+        known = next_syncs(socket_of(sites["blog"]))
+        found = syncer("-c", "sites.d", "status", "--json").document["sites"]
+        one = syncer("-c", "sites.d/shop.yaml", "status", "--json").document
+        rows = syncer("-c", "sites.d", "status").out.splitlines()[1:4]
+    assert {name: datetime.fromisoformat(each["next_sync"]) for name, each in found.items()} == known
+    assert one["next_sync"] == found["shop"]["next_sync"]
+    assert [row.split()[-2:] for row in rows] == [f"{at:%Y-%m-%d %H:%M}".split() for at in known.values()]
+    assert len({*alone.values(), *(each["next_sync"] for each in found.values())}) > len(names)
+
+
+def test_a_daemon_of_one_site_is_asked_too(site: Site, syncer: Run) -> None:
+    with served(site) as page:
+        DaemonLock(site.state).name_socket(page.socket, "")
+        at = page.steered.daemon_state.next_sync
+        assert at
+        assert syncer("status", "--json").document["next_sync"] == timestamp(at)
+        page.steered.daemon_state = replace(page.steered.daemon_state, next_sync=None)
+        assert syncer("status", "--json").document["next_sync"] != timestamp(at)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"[]", b"{}", b'{"sites": 3}', b'{"sites": {"a": 7}}', b'{"sites": {"a": "soon"}}', b"\xff", b"[" * 100_000,
+     b'{"sites": {"a": "2026-11-28T12:00:00"}}', None],
+)  # fmt: skip
+def test_a_daemon_that_does_not_say_when_it_syncs_is_no_error(tmp_path: Path, body: bytes | None) -> None:
+    """Of another version, or it does not respond: `None`."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
+        listener.bind(str(tmp_path / "s"))
+        listener.listen()
+        ended = threading.Event()
+        thread = threading.Thread(target=answer_once, args=(listener, body, ended))
+        thread.start()
+        before = time.monotonic()
+        assert next_syncs(tmp_path / "s") == {}
+        assert time.monotonic() - before < ANSWER_TIMEOUT
+        ended.set()
+        thread.join()
+
+
+def answer_once(listener: socket.socket, body: bytes | None, ended: threading.Event) -> None:
+    connection, _ = listener.accept()
+    with connection:
+        connection.recv(4096)
+        if body is not None:
+            connection.sendall(f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body)
+        ended.wait(TIMEOUT)
+
+
+def socket_of(site: Site) -> Path:
+    address = daemon_address(site.state)
+    assert address
+    return address.socket
 
 
 class Asked(BaseHTTPRequestHandler):

@@ -421,7 +421,15 @@ def test_a_crowd_at_one_site_is_refused_before_it_shuts_out_what_needs_no_state(
             assert page.get("/sites/blog/").status == 200
             monkeypatch.setattr(guard, "WAITING_LIMIT", 3)
             assert page.get("/sites/blog/").headers["retry-after"] == "5"
-            for path in ("/", "/healthz", "/readyz", "/api/v1/sites", "/sites?name=blog", "/style.css"):
+            for path in (
+                "/",
+                "/healthz",
+                "/readyz",
+                "/api/v1/sites",
+                "/api/v1/next-syncs",
+                "/sites?name=blog",
+                "/style.css",
+            ):
                 assert "retry-after" not in page.get(path).headers, path
             assert page.post("/sites/blog/api/v1/triggers").status == 202
             assert page.post("/sites/blog/triggers").status == 303

@@ -19,7 +19,7 @@ def command(settings: Settings, as_json: bool, site_names: tuple[str, ...]) -> i
     """
     from syncer.cli.process import printed
     from syncer.cli.show import show_json
-    from syncer.cli.status_output import look, show_status
+    from syncer.cli.status_output import Looks, show_status
     from syncer.status.documents import status_json
 
     if settings.several:
@@ -31,7 +31,7 @@ def command(settings: Settings, as_json: bool, site_names: tuple[str, ...]) -> i
         from syncer.cli.sites import require_name
 
         require_name(config, site_names)
-    seen = look(config)
+    seen = Looks().look(config)
     if as_json:
         show_json(status_json(seen.status))
     else:

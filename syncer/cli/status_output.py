@@ -1,4 +1,4 @@
-"""Looks at the status of one site, and prints it."""
+"""Looks at the status of sites, and prints that of one."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
     from syncer.config.sections import Config
     from syncer.decide.quota import BucketStatus
     from syncer.model import Bucket, VideoId
     from syncer.state.ledger import Sharing
-    from syncer.status.buckets import LedgerLooks
+    from syncer.state.lock import DaemonAddress
     from syncer.status.status import Status
 
 SITES_SHOWN = 10
@@ -32,17 +33,42 @@ class SeenStatus(NamedTuple):
     """Whether a daemon runs for the site."""
 
 
-def look(config: Config, ledgers: LedgerLooks | None = None) -> SeenStatus:
-    """Return the status of a site now; `ledgers`: where several sites are looked at. Raises StateError."""
-    from syncer.state.database import open_state
-    from syncer.state.lock import daemon_address, is_running
-    from syncer.state.naming_pages import pages_of_videos
-    from syncer.status.status import status_of
+class Looks:
+    """Looks at the status of one site after the other; what several have in common is read once."""
 
-    with open_state(config.state_directory, config.site) as database:
-        status = status_of(config, database, datetime.now(UTC), syncs=SYNCS_SHOWN, ledgers=ledgers)
-        pages = pages_of_videos(database, status.listed)
-    return SeenStatus(status, pages, is_running(daemon_address(config.state_directory)))
+    def __init__(self) -> None:
+        from syncer.status.buckets import LedgerLooks
+
+        self._ledgers = LedgerLooks()
+        self._next_syncs: dict[Path, Mapping[str, datetime]] = {}
+        """By the sockets of the daemons."""
+
+    def look(self, config: Config) -> SeenStatus:
+        """Return the status of a site now. Raises StateError."""
+        from syncer.state.database import open_state
+        from syncer.state.lock import daemon_address, is_running
+        from syncer.state.naming_pages import pages_of_videos
+        from syncer.status.status import status_of
+
+        address, now = daemon_address(config.state_directory), datetime.now(UTC)
+        running = is_running(address)
+        next_sync = self._next_sync(address) if running and address else None
+        with open_state(config.state_directory, config.site) as database:
+            status = status_of(config, database, now, syncs=SYNCS_SHOWN, next_sync=next_sync, ledgers=self._ledgers)
+            pages = pages_of_videos(database, status.listed)
+        return SeenStatus(status, pages, running)
+
+    def _next_sync(self, address: DaemonAddress) -> datetime | None:
+        """Return when the daemon begins the next sync of a site; None if it does not say so."""
+        from urllib.parse import unquote
+
+        from syncer.trigger import next_syncs
+
+        path, name = address.socket, unquote(address.prefix.rpartition("/")[2])
+        if path not in self._next_syncs:
+            self._next_syncs[path] = next_syncs(path)
+        found = self._next_syncs[path]
+        return found.get(name) if name else next(iter(found.values()), None)
 
 
 def show_status(seen: SeenStatus) -> None:

@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING
 
 from syncer.cli.show import show, show_table
 from syncer.cli.sites import ChosenSite, Result, choose_sites, conclude, in_turn, listed, show_heading
-from syncer.cli.status_output import SeenStatus, look, show_status
+from syncer.cli.status_output import Looks, SeenStatus, show_status
 from syncer.cli.stopping import StopSignal
 from syncer.errors import ExitCode
-from syncer.status.buckets import LedgerLooks
 from syncer.status.documents import status_json
 from syncer.status.sharing import sharing_outline, sharing_warnings
 from syncer.wording import counted, safe
@@ -36,12 +35,12 @@ def status_of_sites(settings: Settings, names: Sequence[str], *, as_json: bool) 
     """
     seen: dict[str, SeenStatus] = {}
     in_full = bool(names or settings.verbose)
-    choice, ledgers = choose_sites(settings, names), LedgerLooks()
+    choice, looks = choose_sites(settings, names), Looks()
 
     def turn(site: ChosenSite) -> Result:
         if in_full and not as_json:
             show_heading(site.name, is_first=site is choice.sites[0])
-        seen[site.name] = status = look(site.config, ledgers)
+        seen[site.name] = status = looks.look(site.config)
         if in_full and not as_json:
             show_status(status)
         return status_json(status.status) if as_json else {}, ExitCode.OK

@@ -22,6 +22,7 @@ from syncer.status_page.requests import (
     renamed_state,
     search_of,
     site_of,
+    sites_of,
     sources_of,
     state_of,
     sync_of,
@@ -91,6 +92,12 @@ async def live(_request: Request) -> Response:
     return PlainTextResponse("ok\n")
 
 
+async def next_syncs(request: Request) -> Response:
+    """Respond to `GET /api/v1/next-syncs`, from memory."""
+    states = {name: sources.control.state() for name, sources in sites_of(request).current().items()}
+    return JSONResponse({"sites": {name: _next_sync(state) for name, state in states.items()}})
+
+
 def ready(request: Request) -> Response:
     """Respond to `GET /readyz`."""
     if is_ready(sources_of(request)):
@@ -118,7 +125,12 @@ SITE_ROUTES = [
 ]
 """The addresses that each site has."""
 
-ROUTES = [*SITE_ROUTES, Route("/healthz", live), Route("/metrics", metrics)]
+ROUTES = [
+    *SITE_ROUTES,
+    Route("/api/v1/next-syncs", next_syncs),
+    Route("/healthz", live),
+    Route("/metrics", metrics),
+]
 """The addresses of a daemon with one site."""
 
 
@@ -139,12 +151,16 @@ def daemon_json(daemon: DaemonState) -> dict[str, object]:
     return {
         "running": daemon.running,
         "progress": asdict(daemon.progress) if daemon.progress else None,
-        "next_sync": timestamp(daemon.next_sync) if daemon.next_sync else None,
+        "next_sync": _next_sync(daemon),
         "started": timestamp(daemon.started),
         "interval": daemon.interval.total_seconds(),
         "trouble": daemon.trouble,
         "config_error": daemon.config_error,
     }
+
+
+def _next_sync(daemon: DaemonState) -> str | None:
+    return timestamp(daemon.next_sync) if daemon.next_sync else None
 
 
 def ticket_json(ticket: Ticket, control: Control) -> dict[str, object]:
