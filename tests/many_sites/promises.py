@@ -19,7 +19,7 @@ COUNTS = {"viewcount": "viewCount", "likeCount": "likeCount"}
 BY_SYNCER = ("log", "--author=syncer", "--patch", "--unified=0", "--format=")
 SLACK_SECONDS = 2.5
 """How much later than due a sync may begin on a busy machine, and how inexactly a log says when one began."""
-QUIET_SECONDS = 5.0
+QUIET_SECONDS = 10.0
 """For how long nothing may happen while a site waits."""
 
 Given = Mapping[tuple[str, str], Collection[str]]

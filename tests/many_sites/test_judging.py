@@ -122,7 +122,7 @@ def _syncs(*times: tuple[str, float]) -> list[SyncTime]:
     return [SyncTime(site, at, at + 0.5, 0) for site, at in times]
 
 
-def _late(syncs: list[SyncTime], ended: float = 30, before: float | None = None) -> list[str]:
+def _late(syncs: list[SyncTime], ended: float = 33, before: float | None = None) -> list[str]:
     life = Life(0, ended, syncs)
     return list(late_syncs(life, "blog", 10, before, [sync.ended for sync in syncs]))
 
@@ -133,9 +133,9 @@ def test_a_site_that_syncs_in_each_interval_is_on_time() -> None:
 
 
 def test_a_site_that_waits_while_nothing_happens_is_late() -> None:
-    assert "nothing happened" in _late(_syncs(("blog", 0), ("blog", 9), ("blog", 27)))[0]
+    assert "nothing happened" in _late(_syncs(("blog", 0), ("blog", 9), ("blog", 31)))[0]
     assert "not begun" in _late(_syncs(("blog", 0), ("blog", 9)))[0]
-    assert "nothing happened" in _late(_syncs(("blog", 16), ("blog", 25)), before=-2)[0]
+    assert "nothing happened" in _late(_syncs(("blog", 21), ("blog", 30)), before=-2)[0]
 
 
 def test_a_site_that_waits_for_others_is_late_only_where_one_of_them_is_served_twice() -> None:
