@@ -69,6 +69,12 @@ def test_the_shipped_config_is_valid_and_shows_every_default() -> None:
     assert shipped.collections[0].include == least.collections[0].include
 
 
+def test_the_shipped_config_states_nothing_that_sites_of_one_daemon_or_ledger_have_together() -> None:
+    shipped = parse_config(SHIPPED.read_text(encoding="utf-8"), SHIPPED)
+    assert "status_page" not in shipped.model_fields_set
+    assert shipped.quota.model_fields_set == {"ledger", "share", "reserve"}
+
+
 def test_every_key_reaches_its_attribute_with_its_type() -> None:
     config = parse("""\
 site: ../..

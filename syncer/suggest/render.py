@@ -12,10 +12,11 @@ from syncer.suggest.propose import Proposal
 from syncer.wording import counted
 
 _HEAD = """\
-# The config of syncer. Only `collections` is required; the sections below it are here with their defaults.
+# The config of syncer. Only `collections` is required; everything else has its default here.
 # Run `syncer check` after each change. Every key is explained in docs/reference/config.md of syncer's repository.
 
 site: .. # the site's root, relative to this file
+name: null # what one daemon for several sites calls this one; null: the name of its directory
 
 collections:
 """
@@ -30,8 +31,8 @@ youtube:
 quota: # in units; a request for up to 50 videos costs 1 unit
   ledger: null # the file in which the sites of one Google project count their units together: ../quota.sqlite3
   share: null # 20%: the part of a shared ledger that this site may use
-  stats_units_per_day: 10000
-  general_units_per_day: 10000
+  # stats_units_per_day: 10000 # only if YouTube granted your project another number
+  # general_units_per_day: 10000
   reserve: 200 # units of each bucket that scheduled syncs never use
 
 schedule:
@@ -55,7 +56,7 @@ availability: { every: 7d, regions: [] } # how often each video is checked: does
 
 history: { keep: 28d } # how long readings are kept; YouTube's terms allow 30 days
 
-status_page: { listen: "127.0.0.1:8787", token_env: null, hosts: [] } # of `syncer daemon`; listen: null for no page
+# status_page: { listen: "127.0.0.1:8787", token_env: null, hosts: [] } # of `syncer daemon`; status_page: null for none
 
 notify: { urls: [], ping: null } # apprise URLs to notify; a URL to request after each sync
 
