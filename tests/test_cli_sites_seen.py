@@ -149,12 +149,22 @@ def test_check_warns_of_one_key_without_one_ledger(sites: Sites, syncer: Run) ->
     assert found["blog"] == []
     assert [each[:2] for each in found["docs"]] == [("quota", "warning")]
     [(_, _, message)] = found["shop"]
-    assert message.startswith("The API key is also that of 'blog', 'docs', and each site may use the whole quota")
-    sites.configure("docs", quota="stats_units_per_day: 5000")
-    assert findings(syncer, "--site", "docs") == {"docs": []}, "its quota is divided by hand"
+    assert message.startswith("The API key is also that of 'blog', 'docs'. Together, the sites with this key may use")
+    assert "may use 30,000 stats units a day, but a Google project has 10,000" in message
     for name in ("blog", "shop"):
         sites.configure(name, quota="ledger: ../ledger.sqlite3")
-    assert [found for found in findings(syncer)["shop"] if found[0] == "quota" and "API key" in found[2]] == []
+    assert [found for found in findings(syncer)["shop"] if "30,000" in found[2]] == [], "a ledger counts once"
+    sites.configure("docs", quota="ledger: ../ledger.sqlite3")
+    assert [found for found in findings(syncer)["shop"] if "API key" in found[2]] == []
+
+
+@pytest.mark.parametrize(("units", "warns"), [(5000, False), (5001, True), (10_000, True)])
+def test_a_quota_is_divided_by_hand_if_the_parts_are_no_more_than_the_whole(
+    sites: Sites, syncer: Run, units: int, warns: bool
+) -> None:
+    for name in ("blog", "docs"):
+        sites.add(name, quota=f"stats_units_per_day: {units}")
+    assert bool(findings(syncer)["docs"]) == warns
 
 
 def test_sites_of_one_ledger_have_one_endpoint(sites: Sites, syncer: Run) -> None:

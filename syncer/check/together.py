@@ -52,8 +52,9 @@ def compare(site: CheckedSite, earlier: Sequence[CheckedSite]) -> Iterator[Findi
     """Yield a finding for each thing that a site should not have in common with one before it, or differ in."""
     for other in earlier:
         yield from _compare(other, site)
-    if site.key and (apart := [each for each in earlier if each.key == site.key and not _share_ledger(each, site)]):
-        yield from _compare_quota([each.config for each in apart], site.config)
+    with_key = [each for each in earlier if site.key and each.key == site.key]
+    if any(not _share_ledger(each, site) for each in with_key):
+        yield from _compare_quota(with_key, site)
     if sharing := [each.config for each in earlier if _share_ledger(each, site)]:
         yield from _compare_ledger(sharing, site.config)
 
@@ -73,14 +74,19 @@ def _share_ledger(one: CheckedSite, other: CheckedSite) -> bool:
     return one.ledger is not None and one.ledger == other.ledger
 
 
-def _compare_quota(earlier: Sequence[Config], config: Config) -> Iterator[Finding]:
-    """Yield that sites with one key may use its project's whole quota each, where their configs do not divide it."""
-    undivided = [each for each in (config, *earlier) if "stats_units_per_day" not in each.quota.model_fields_set]
-    if undivided[:1] == [config] and len(undivided) > 1:
-        others = examples([f"'{each.site_name}'" for each in undivided[1:]])
+def _compare_quota(earlier: Sequence[CheckedSite], site: CheckedSite) -> Iterator[Finding]:
+    """Yield that sites with one key may together use more than a project has by default; a ledger counts once."""
+    by_default = type(site.config.quota)().stats_units_per_day
+    limits: dict[str, int] = {}
+    for each in (*earlier, site):
+        place, limit = each.ledger or each.root, each.config.quota.stats_units_per_day
+        limits[place] = min(limit, limits.get(place, limit))
+    if (total := sum(limits.values())) > by_default:
+        others = examples([f"'{each.config.site_name}'" for each in earlier if not _share_ledger(each, site)])
         message = (
-            f"The API key is also that of {others}, and each site may use the whole quota of its project. Set"
-            " `quota.ledger` to one file in all these configs."
+            f"The API key is also that of {others}. Together, the sites with this key may use {total:,} stats units a"
+            f" day, but a Google project has {by_default:,}, unless YouTube granted it more. Set `quota.ledger` to one"
+            " file in all these configs."
         )
         yield Finding("quota", Level.WARNING, message)
 
