@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import shutil
 import subprocess
@@ -84,6 +85,27 @@ def mounted(made: Disk) -> Iterator[None]:
     finally:
         made.unmount()
         made.image.unlink(missing_ok=True)
+
+
+@contextmanager
+def dead(place: Path) -> Iterator[None]:
+    """Cover a directory by a file system that never responds, as when its server is gone: whoever looks at it hangs."""
+    if sys.platform != "linux" or os.geteuid() != 0 or not os.path.exists("/dev/fuse"):
+        pytest.skip("only root on Linux with FUSE can make such a disk")
+    descriptor = os.open("/dev/fuse", os.O_RDWR)
+    try:
+        options = f"fd={descriptor},rootmode=40000,user_id=0,group_id=0".encode()
+        if ctypes.CDLL(None).mount(b"dead", os.fsencode(place), b"fuse", 0, options):
+            pytest.skip("FUSE cannot be mounted here")
+        try:
+            yield
+        finally:
+            os.close(descriptor)  # who hangs gets an error
+            descriptor = -1
+            subprocess.run(["umount", "--lazy", str(place)], check=True)
+    finally:
+        if descriptor >= 0:
+            os.close(descriptor)
 
 
 def mount(how: list[str], place: Path) -> None:

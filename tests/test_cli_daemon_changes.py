@@ -129,8 +129,8 @@ def test_it_counts_from_a_sync_that_was_made_by_hand(site: Site, syncer: Run) ->
         assert syncer("sync", "--all").code == 0
         assert syncer("sync", "--dry-run").code == 0
         assert syncer("sync", "content").code == 0
-        due = syncer("status", "--json").document["next_sync"]
         told = daemon.until("Next sync at").partition(" at ")[2]
+        due = syncer("status", "--json").document["next_sync"]
     assert f"{told.strip()[:10]}T{told.strip()[11:19]}Z" == due
 
 

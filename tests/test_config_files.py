@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from syncer.cli.config_files import ConfigFiles
+from syncer.cli.config_files import ConfigFiles, Listing
 from syncer.cli.settings import settings_of
+from syncer.errors import ConfigError
 
 
 @pytest.fixture
@@ -23,8 +24,16 @@ def files_of(*paths: Path) -> ConfigFiles:
     return ConfigFiles(settings_of(tuple(map(str, paths))))
 
 
+def attempted(files: ConfigFiles, path: str) -> Listing | ConfigError:
+    try:
+        return files.listing(path)
+    except ConfigError as error:
+        return error
+
+
 def names(files: ConfigFiles, *, read_all: bool = False) -> list[str]:
-    return [Path(path).stem for path in files.look(files.listing(), read_all=read_all)]
+    listings = {path: attempted(files, path) for path in files.named}
+    return [Path(path).stem for path in files.look(listings, read_all=read_all)]
 
 
 def test_a_change_is_told_once_and_only_when_it_is_the_same_at_two_looks(configs: Path) -> None:

@@ -24,11 +24,11 @@ from syncer.errors import Locked
 from syncer.simulator.server import Simulator
 from syncer.state.lock import DaemonAddress, DaemonLock, daemon_address
 from tests.daemon_process import Daemon
-from tests.disks import disk
+from tests.disks import dead, disk
 from tests.forks import run
 from tests.repository import Repository
 from tests.shared_daemon import HASTY, IMPATIENT, NEVER, OFTEN, OneOfMany, daemon_of, make_sites, synced
-from tests.site import KEY, QUICK, crlf, ids
+from tests.site import KEY, QUICK, Site, crlf, ids
 from tests.waiting import TIMEOUT, until
 
 OTHER_KEY = "another-s3cret-key-77aaBBccDD"
@@ -209,6 +209,28 @@ def test_a_site_whose_disk_is_frozen_keeps_no_other_waiting_neither_while_it_run
 
 
 @pytest.mark.storm
+def test_a_site_whose_disk_never_responds_keeps_no_other_waiting_even_if_its_config_is_on_that_disk(
+    tmp_path: Path, youtube: Simulator
+) -> None:
+    (shop,) = make_sites(tmp_path, youtube.url, "shop")
+    cold = Site(tmp_path / "cold", youtube.url)
+    (cold.root / "content" / "lists").mkdir(parents=True)
+    cold.put(f"content/{ids(1)[0]}.md", crlf(ids(1)[0], 1, 2))
+    cold.configure(schedule=OFTEN)
+    with daemon_of(shop, "-c", str(cold.config), first=IMPATIENT) as daemon:
+        synced(daemon, "cold")
+        with dead(cold.root):
+            synced(daemon, "shop", 4)
+            daemon.send(signal.SIGHUP)
+            synced(daemon, "shop", 4)
+            shutil.copy(shop.config, shop.configs / "again.yaml")
+            daemon.until("again.yaml")
+        synced(daemon, "cold", 2)
+        daemon.send(signal.SIGTERM)
+        assert daemon.ended()[0] == 0
+
+
+@pytest.mark.storm
 def test_a_full_disk_and_one_that_is_read_only_are_the_trouble_of_their_site_alone(
     tmp_path: Path, youtube: Simulator
 ) -> None:
@@ -273,7 +295,7 @@ def test_syncs_that_hang_keep_no_other_site_from_its_sync_and_are_shown_and_end(
         assert shown_as_stalled(shop) == 2
         open_gate(hanging[0])
         synced(daemon, "a")
-        assert shown_as_stalled(shop) == 1
+        until(lambda: shown_as_stalled(shop) == 1, 0.05)
         daemon.send(signal.SIGTERM)
         code, seconds = daemon.ended()
         assert code == 0

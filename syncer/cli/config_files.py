@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from syncer.cli.arguments import absolute
 from syncer.cli.settings import configs_in
-from syncer.errors import ConfigError, SyncerError, UsageError
+from syncer.errors import SyncerError, UsageError
 
 if TYPE_CHECKING:
     from syncer.cli.settings import Settings
@@ -24,13 +24,16 @@ Stamp: TypeAlias = tuple[int, int, int] | None
 log = logging.getLogger("syncer.daemon")
 
 
-class Listing(NamedTuple):
-    """Which configs there are at one moment."""
+class FoundConfig(NamedTuple):
+    """A config that is there at one moment."""
 
-    stamps: Mapping[str, Stamp]
-    """By their paths as the command line names them, in their order."""
-    unreadable: Mapping[str, ConfigError]
-    """The directories that cannot be read, and why: what is below them is as it was."""
+    path: str
+    """As the command line names it, or the directory that it is in."""
+    stamp: Stamp
+
+
+Listing: TypeAlias = Mapping[str, FoundConfig]
+"""The configs that one path of the command line stands for, by their real paths, in their order."""
 
 
 class ConfigFiles:
@@ -39,44 +42,46 @@ class ConfigFiles:
     def __init__(self, settings: Settings) -> None:
         """Find them. Raises ConfigError where a directory cannot be read, or has none."""
         self._settings = settings
-        self._directories = {path for path in settings.config_paths if os.path.isdir(absolute(path))}
-        self._unreadable: AbstractSet[str] = frozenset()
-        """The directories that could not be read at the last look."""
+        self.named = settings.config_paths
+        """The files and directories that the command line names."""
+        self._directories = {path for path in self.named if os.path.isdir(absolute(path))}
         self.found: Mapping[str, Settings] = {each.config_paths[0]: each for each in settings.each()}
         """The settings of each config, by its path as the command line names it, in their order."""
+        self._listings = {path: self.listing(path) for path in self.named}
+        """The last ones that could be made."""
+        self._unlisted: AbstractSet[str] = frozenset()
+        """The paths for which none could be made at the last look."""
         self._seen: Mapping[str, Stamp] = {path: _stamp(path) for path in self.found}
         """The stamps at the last look."""
         self._read = dict(self._seen)
         """The stamps when they were read."""
 
-    def listing(self) -> Listing:
-        """Return which configs there are now. Safe in any thread: a disk that hangs keeps it from its end."""
-        paths: dict[str, str] = {}
-        unreadable: dict[str, ConfigError] = {}
-        for named in self._settings.config_paths:
-            found = [named]
-            if named in self._directories:
-                directory = named.rstrip("/")
-                try:
-                    found = configs_in(absolute(named), named)
-                except ConfigError as error:
-                    unreadable[directory] = error
-                    found = [path for path in self.found if os.path.dirname(path) == directory]
-            for path in found:
-                paths.setdefault(os.path.realpath(absolute(path)), path)
-        return Listing({path: _stamp(path) for path in paths.values()}, unreadable)
+    def listing(self, named: str) -> Listing:
+        """Return the configs that a path of the command line stands for now. Safe in any thread. Raises ConfigError.
 
-    def look(self, listing: Listing, *, read_all: bool) -> Sequence[str]:
-        """Take the configs that there are now; return the paths of those to read again: they are new, or changed.
-
-        One that is being written is returned once it is the same at two looks. `read_all`: return all.
+        A disk that hangs keeps it from its end.
         """
-        for directory, error in listing.unreadable.items():
-            if directory not in self._unreadable:
-                log.error("Its sites keep their configs: %s", error, extra={"event": "config-refused"})
-        self._unreadable = listing.unreadable.keys()
-        kept = {path for path in listing.stamps if os.path.dirname(path) in self._unreadable}
-        seen = {path: self._read.get(path) if path in kept else stamp for path, stamp in listing.stamps.items()}
+        paths = configs_in(absolute(named), named) if named in self._directories else [named]
+        return {os.path.realpath(absolute(path)): FoundConfig(path, _stamp(path)) for path in paths}
+
+    def look(self, listings: Mapping[str, Listing | SyncerError], *, read_all: bool) -> Sequence[str]:
+        """Take the listings of all paths; return the configs to read again: they are new, or have changed.
+
+        A path without a listing keeps its configs as they are. A config that is being written is returned once it is
+        the same at two looks. `read_all`: return all.
+        """
+        unlisted = {path: error for path, error in listings.items() if isinstance(error, SyncerError)}
+        for path in unlisted.keys() - self._unlisted:
+            log.error("Its sites keep their configs: %s", unlisted[path], extra={"event": "config-refused"})
+        self._unlisted = unlisted.keys()
+        self._listings |= {path: new for path, new in listings.items() if not isinstance(new, SyncerError)}
+        configs: dict[str, FoundConfig] = {}
+        kept: set[str] = set()
+        for named in self.named:
+            for real, config in self._listings[named].items():
+                if configs.setdefault(real, config) is config and named in unlisted:
+                    kept.add(config.path)
+        seen: dict[str, Stamp] = {config.path: config.stamp for config in configs.values()}
         self.found = {path: self._settings.only(path) for path in seen}
         unchanged = {path for path, stamp in self._read.items() if path in seen and stamp == seen[path]}
         settled = {path for path, stamp in self._seen.items() if path in seen and stamp == seen[path]}

@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import quote
 
-from syncer.cli.config_files import ConfigFiles, Listing, findings_in
+from syncer.cli.config_files import ConfigFiles, findings_in
 from syncer.cli.log_setup import REDACTOR
 from syncer.cli.open_site import Opening, OpenSite, SiteWiring
 from syncer.cli.reloadable_config import SiteConfig, read_site_config
@@ -43,11 +43,10 @@ halves them.
 SHORTEST_TIMEOUT = 0.5
 """But so many seconds are waited at least."""
 
-ALL_CONFIGS = ""
-"""The path under which a look at all configs is known if it does not return: no config has it."""
-
 CLOSE_TIMEOUT = 3.0
 """Seconds that all sites together get at the end for their last notifications."""
+
+T = TypeVar("T")
 
 log = logging.getLogger("syncer.daemon")
 
@@ -180,12 +179,8 @@ class DaemonSites:
             self._systemd.reloading()
         paths = {each.path for each in self._configs.values() if each.retry_at <= time.monotonic()}
         if requested or self._several:
-            listings = list[Listing]()
-            self._attempt(ALL_CONFIGS, lambda: listings.append(self._files.listing()))
-            for listing in listings:
-                paths.update(self._files.look(listing, read_all=requested))
-            if not listings:  # a disk hangs
-                paths.update(self._configs if requested else ())
+            listings = {path: self._attempt(path, partial(self._files.listing, path)) for path in self._files.named}
+            paths.update(self._files.look(listings, read_all=requested))
         if not (requested or paths or has_closed_one or self._configs.keys() - self._files.found.keys()):
             return None
         self._read(path for path in self._files.found if path in paths)
@@ -216,30 +211,33 @@ class DaemonSites:
     def _read(self, paths: Iterable[str]) -> None:
         """Read these configs, with their secrets."""
         for path in paths:
-            settings, result = self._files.found[path], list[SiteConfig]()
-            error = self._attempt(path, lambda one=settings, result=result: result.append(read_site_config(one)))  # type: ignore[misc]
-            read = error or result[0]
+            settings = self._files.found[path]
+            read = self._attempt(path, partial(read_site_config, settings))
             if isinstance(read, SiteConfig):
                 REDACTOR.learn(read.key, read.hook)
             config = self._configs.setdefault(path, ConfigFile(settings, read))
             config.read, config.is_new, config.retry_at = read, True, float("inf")
 
-    def _attempt(self, path: str, call: Callable[[], None]) -> SyncerError | None:
-        """Make a call that touches the disk of one site; return why it failed. A bug does not touch the other sites."""
-        not_responding = StateError("the disk of this site does not respond; check it")
+    def _attempt(self, path: str, call: Callable[[], T]) -> T | SyncerError:
+        """Return what a call returns that touches the disk of one site, or why it failed.
+
+        A bug does not touch the other sites.
+        """
+        not_responding = StateError(f"{path}: the disk of this site does not respond; check it")
+        results = list[T]()
         if path in self._stuck:
             return not_responding
 
         def tracked() -> None:
             try:
-                call()
+                results.append(call())
             finally:
                 self._stuck.discard(path)
 
         patience = max(SHORTEST_TIMEOUT, DISK_TIMEOUT / 2 ** len(self._stuck))
         self._stuck.add(path)
         try:
-            return None if self._disk.run(tracked, patience) else not_responding
+            return results[0] if self._disk.run(tracked, patience) else not_responding
         except SyncerError as error:
             return error
         except Exception as error:
