@@ -145,8 +145,8 @@ def test_the_ticket_of_a_failed_sync_has_the_reason_and_the_exit_code(clock: Clo
 def test_an_interval_is_counted_from_a_sync_of_another_process(clock: Clock) -> None:
     with Daemon(clock, every="6h", last=START - HOUR) as daemon:
         assert daemon.control.state().next_sync == START + 5 * HOUR
-        daemon.last = START + 2 * HOUR  # before it looks, which it does when the clock has moved
         daemon.move(2 * HOUR)
+        daemon.last = START + 2 * HOUR
         until(lambda: daemon.control.state().next_sync == START + 8 * HOUR)
         daemon.move(5 * HOUR)
         assert daemon.settle() == 0
