@@ -283,3 +283,30 @@ def wait_for_port(port: int) -> None:
                 return
         time.sleep(0.05)
     pytest.fail(f"nothing listens on port {port}")
+
+
+def test_many_sites_are_collected_checked_synced_and_named_as_the_page_types_it(tmp_path: Path) -> None:
+    page = "serve-many-sites.md"
+    home = tmp_path / "home"
+    for name, video in (("blog", "dQw4w9WgXcQ"), ("shop", "jNQXAC9IVRw")):
+        (home / name / "content").mkdir(parents=True)
+        text = f"---\nvideo_id: {video}\nviewcount: 5\n---\n"
+        (home / name / "content/page.md").write_text(text, encoding="utf-8")
+    variables = {"HOME": str(home), "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    done(block(page, "mkdir ~/sites.d").text, home, variables)
+    collect = block(page, "syncer init").text
+    done(collect, home, variables)
+    done(collect.replace("blog", "shop"), home, variables)
+    assert not list(home.glob("*/config/*")), "each site has one config"
+    with Simulator(World()) as youtube:
+        for config in (home / "sites.d").iterdir():
+            text = config.read_text(encoding="utf-8")
+            config.write_text(text.replace("https://youtube.googleapis.com/", youtube.url), encoding="utf-8")
+        variables["YOUTUBE_API_KEY"] = KEY
+        check, sync, daemon = block(page, "syncer -c ~/sites.d check").text.splitlines()
+        assert "2 sites, none with errors" in done(f"{check} --offline", home, variables)
+        done(sync, home, variables)
+    assert daemon.endswith(" daemon")
+    shown = done(block(page, "status --site blog").text.partition("syncer trigger")[0], home, variables)
+    assert shown.count("blog") > shown.count("shop") > 0
+    assert "viewcount" in done(block(page, "sites.d/blog.yaml log").text, home, variables)
