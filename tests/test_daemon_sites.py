@@ -16,6 +16,7 @@ from contextlib import closing, suppress
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from tempfile import gettempdir
 from urllib.parse import urlsplit
 
 import pytest
@@ -378,11 +379,11 @@ def test_every_site_leads_other_programs_to_the_one_socket(sites: list[OneOfMany
     blog, shop = sites
     with daemon_of(shop) as daemon:
         daemon.until("Status page at")
-        one = blog.state / "daemon.sock"
+        one = (blog.state / "daemon.sock").readlink()
         for site in sites:
             assert daemon_address(site.state) == DaemonAddress(one, f"/sites/{site.root.name}")
-        assert (shop.state / "daemon.sock").readlink() == one
-        assert ask(shop.state / "daemon.sock", "/healthz")[0] == 200
+            assert (site.state / "daemon.sock").readlink() == one
+            assert ask(site.state / "daemon.sock", "/healthz")[0] == 200
         daemon.send(signal.SIGKILL)
         daemon.ended()
     blog.config.unlink()
@@ -392,6 +393,56 @@ def test_every_site_leads_other_programs_to_the_one_socket(sites: list[OneOfMany
         assert ask(shop.state / "daemon.sock", "/healthz")[0] == 200
     with Daemon(shop, environment={"XDG_RUNTIME_DIR": ""}) as daemon:  # one of its own, where a link was left
         daemon.until("Sync 2")
+
+
+@pytest.mark.parametrize("name", ["blog", "shop"])
+@pytest.mark.parametrize("runtime", ["runtime", ""])
+def test_no_site_whose_state_is_removed_takes_the_socket_of_the_others_with_it(
+    sites: list[OneOfMany], tmp_path: Path, name: str, runtime: str
+) -> None:
+    lost, other = sites if name == "blog" else sites[::-1]
+    other.configure(schedule=NEVER)
+    environment = {}
+    if runtime:
+        (directory := Path(gettempdir(), f"syncer-{tmp_path.name[-12:]}")).mkdir()
+        environment = {"XDG_RUNTIME_DIR": str(directory)}
+    with daemon_of(other, environment=environment) as daemon:
+        synced(daemon, "shop")
+        shutil.rmtree(lost.state)
+        assert triggered(other).returncode == 0
+        synced(daemon, name, 2)
+        assert triggered(lost).returncode == 0, "its own link and address are back"
+
+
+def test_a_site_that_leaves_takes_its_link_and_address_with_it_and_can_have_a_daemon_of_its_own(
+    sites: list[OneOfMany],
+) -> None:
+    blog, shop = sites
+    with daemon_of(shop) as daemon:
+        synced(daemon, "blog")
+        alone = blog.config.rename(blog.root / "alone.yaml")
+        daemon.until("blog: No longer synced")
+        until(lambda: is_free(blog))
+        assert not os.path.lexists(blog.state / "daemon.sock")
+        assert daemon_address(blog.state) is None
+        with Daemon(blog, environment={"XDG_RUNTIME_DIR": ""}, config=alone) as own:
+            own.until("Sync 2")
+            assert daemon_address(blog.state) == DaemonAddress(blog.state / "daemon.sock")
+            synced(daemon, "shop")
+
+
+def test_a_removed_socket_is_not_called_a_missing_daemon(sites: list[OneOfMany]) -> None:
+    shop = sites[1]
+    with daemon_of(shop) as daemon:
+        daemon.until("Status page at")
+        (shop.state / "daemon.sock").readlink().unlink()
+        ended = triggered(shop)
+    assert (ended.returncode, "its socket was removed; restart the daemon" in ended.stderr) == (2, True), ended.stderr
+
+
+def triggered(site: OneOfMany) -> subprocess.CompletedProcess[str]:
+    """Runs `syncer trigger` for one of the sites."""
+    return run("-m", "syncer", "-c", str(site.configs), "trigger", "--site", site.root.name, env={**os.environ})
 
 
 @pytest.mark.parametrize("kind", ["name", "site", "state", "page"])

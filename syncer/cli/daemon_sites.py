@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import quote
 
+from syncer.cli.arguments import absolute
 from syncer.cli.config_files import ConfigFiles, findings_in
 from syncer.cli.log_setup import REDACTOR
 from syncer.cli.open_site import Opening, OpenSite, SiteWiring
@@ -23,6 +25,7 @@ from syncer.daemon.loop import SiteChanges
 from syncer.daemon.site_names import about
 from syncer.errors import ConfigError, StateError, SyncerError
 from syncer.redact import redact
+from syncer.status_page.serve import shared_socket_path
 
 if TYPE_CHECKING:
     from syncer.cli.settings import Settings
@@ -94,6 +97,7 @@ class DaemonSites:
     def __init__(self, settings: Settings, counters: Counters, systemd: Systemd, wake: Callable[[], None]) -> None:
         """Take the configs, and find their files. Raises ConfigError."""
         self._several = settings.several
+        self._named = settings.config_paths
         self._environ = settings.environ
         self._counters = counters
         self._systemd = systemd
@@ -155,14 +159,12 @@ class DaemonSites:
             site.stop.set()
 
     def place_socket(self) -> Path:
-        """Return where the daemon listens: where the first site would, if that is possible. Raises ConfigError."""
-        errors = []
-        for site in self.sites:
-            try:
-                return site.own_socket(self._environ)
-            except ConfigError as error:
-                errors.append(error)
-        raise errors[0]
+        """Return where the daemon listens. Raises ConfigError."""
+        if self._several:
+            named = (os.path.realpath(absolute(path)) for path in self._named)
+            return shared_socket_path(self._environ, named)
+        (site,) = self.sites
+        return site.own_socket(self._environ)
 
     def name_socket(self, socket: Path) -> None:
         """Let the state of each site say that the daemon listens on this socket. Raises StateError where it is one."""

@@ -42,10 +42,12 @@ class Triggered(NamedTuple):
 def trigger_site(config: Config, *, accept: bool) -> Triggered:
     """Make the daemon of a site sync it now; `accept` accepts what the safety brake holds. Raises NoDaemon."""
     from syncer.errors import NoDaemon
-    from syncer.state.lock import daemon_address
+    from syncer.state.lock import daemon_address, has_daemon
     from syncer.trigger import NO_DAEMON, trigger
 
     address = daemon_address(config.state_directory)
+    if address is None and has_daemon(config.state_directory):
+        raise NoDaemon("a daemon of this site is running, but its socket was removed; restart the daemon")
     if address is None:
         raise NoDaemon(NO_DAEMON)
     return Triggered(address.socket, trigger(*address, accept=accept))

@@ -7,6 +7,7 @@ import fcntl
 import os
 import socket
 import stat
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
@@ -74,8 +75,17 @@ def hold_lock(directory: Path, *, timeout: float, sleep: Callable[[float], objec
 
 def is_held(directory: Path) -> bool:
     """Whether a writer is running. This takes a shared lock for a moment; a writer that waits tries again."""
+    return _is_locked(directory / WRITER_LOCK)
+
+
+def has_daemon(directory: Path) -> bool:
+    """Whether a daemon uses this state, also where its socket was removed. A daemon that just starts tries again."""
+    return _is_locked(directory / DAEMON_LOCK)
+
+
+def _is_locked(file: Path) -> bool:
     try:
-        descriptor = open_to_read(directory / WRITER_LOCK)
+        descriptor = open_to_read(file)
     except OSError:
         return False
     try:
@@ -155,11 +165,20 @@ class DaemonLock:
 
     def close(self) -> None:
         """Release the lock."""
-        if self._link and self._address and _leads_to(self._link, self._address.socket):
-            self._link.unlink(missing_ok=True)
+        if self._address and self._address.prefix:
+            with suppress(OSError):  # on a broken disk they stay: what they lead to says that it has no such site
+                self._forget_address(self._address)
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1
+
+    def _forget_address(self, address: DaemonAddress) -> None:
+        """Remove what leads to the daemon of several sites, which goes on without this one. Raises OSError."""
+        if self._link and _leads_to(self._link, address.socket):
+            self._link.unlink(missing_ok=True)
+        file = self._directory / DAEMON_ADDRESS
+        if _written_address(file) == address:  # else it is another daemon's: the state was moved, or removed
+            file.unlink()
 
     def _is_current(self) -> bool:
         if self._descriptor < 0:
@@ -172,14 +191,14 @@ class DaemonLock:
     def _take(self) -> None:
         self._descriptor = _open(self._directory, DAEMON_LOCK)
         self._device = os.fstat(self._descriptor).st_dev
-        try:
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            holder = os.pread(self._descriptor, 32, 0).decode("ascii", "replace").partition("\n")[0] or "unknown"
-            self.close()
-            raise Locked(
-                f"Another daemon (process {holder}) already uses the state in {self._directory}; stop it first"
-            ) from None
+        if not _takes(self._descriptor):
+            time.sleep(POLL_SECONDS)  # `has_daemon` may have it for a moment
+            if not _takes(self._descriptor):
+                holder = os.pread(self._descriptor, 32, 0).decode("ascii", "replace").partition("\n")[0] or "unknown"
+                self.close()
+                raise Locked(
+                    f"Another daemon (process {holder}) already uses the state in {self._directory}; stop it first"
+                )
         with _writing(self._directory):
             rewrite(self._descriptor, b"%d\n" % os.getpid())
 
@@ -201,15 +220,19 @@ def _leads_to(link: Path, target: Path) -> bool:
     return link.is_symlink() and link.readlink() == target
 
 
+def _written_address(file: Path) -> DaemonAddress:
+    """Return the address in a file of a state. Raises OSError."""
+    path, _, prefix = read_file(file, LONGEST_ADDRESS_BYTES).partition(b"\0")
+    return DaemonAddress(Path(os.fsdecode(path)), prefix.decode(errors="replace"))
+
+
 def daemon_address(directory: Path) -> DaemonAddress | None:
     """Return the address of this state's daemon; None if there is no socket of the same owner."""
     file = directory / DAEMON_ADDRESS
     try:
-        path, _, prefix = read_file(file, LONGEST_ADDRESS_BYTES).partition(b"\0")
-        owner = file.lstat().st_uid
+        named, owner = _written_address(file), file.lstat().st_uid
     except OSError:
         return None
-    named = DaemonAddress(Path(os.fsdecode(path)), prefix.decode(errors="replace"))
     try:
         status = named.socket.lstat()
     except PermissionError:
@@ -246,17 +269,19 @@ def _writing(directory: Path) -> AbstractContextManager[None]:
 
 def _take(descriptor: int, directory: Path, timeout: float, sleep: Callable[[float], object]) -> None:
     waited = 0.0
-    while True:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if waited >= timeout:
-                holder = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip() or "unknown"
-                raise Locked(
-                    f"Another syncer (process {holder}) is writing to {directory}; try again when it has finished"
-                ) from None
-            if sleep(POLL_SECONDS):
-                raise Stopped("Stopped while waiting for another syncer; nothing was done") from None
-            waited += POLL_SECONDS
-        else:
-            return
+    while not _takes(descriptor):
+        if waited >= timeout:
+            holder = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip() or "unknown"
+            raise Locked(f"Another syncer (process {holder}) is writing to {directory}; try again when it has finished")
+        if sleep(POLL_SECONDS):
+            raise Stopped("Stopped while waiting for another syncer; nothing was done")
+        waited += POLL_SECONDS
+
+
+def _takes(descriptor: int) -> bool:
+    """Take the lock of this file, if nobody has it; return whether that is so."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

@@ -11,10 +11,11 @@ import stat
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
+from tempfile import gettempdir
 
 import uvicorn
 from anyio.to_thread import current_default_thread_limiter
@@ -69,19 +70,57 @@ SERVICE_SOCKET = "syncer.sock"
 
 def socket_path(environment: Mapping[str, str], site: str, state_directory: Path) -> Path:
     """Return where the daemon of a site has its Unix socket: `site` is its real path. Raises ConfigError."""
+    path = _in_runtime_directory(environment, site) or state_directory / DAEMON_SOCKET
+    return _short_enough(path, "Set XDG_RUNTIME_DIR, or a shorter `state.directory`.")
+
+
+def shared_socket_path(environment: Mapping[str, str], configs: Iterable[str]) -> Path:
+    """Return where the daemon of several sites has its Unix socket: in no site's state, because each can be removed.
+
+    `configs` are the real paths of what the command line names. Without a runtime directory, the socket is in a
+    directory of this user among the temporary files, which is created if need be. Raises ConfigError.
+    """
+    named = "\0".join(["sites", *configs])
+    path = _in_runtime_directory(environment, named) or _private_directory() / _name_for(named)
+    return _short_enough(path, "Set XDG_RUNTIME_DIR to a directory with a shorter path.")
+
+
+def _in_runtime_directory(environment: Mapping[str, str], owner: str) -> Path | None:
+    """Return the path of a socket in the runtime directory of the unit or the user; None: there is none."""
     runtime = environment.get("RUNTIME_DIRECTORY", "").partition(":")[0]
     of_user = environment.get("XDG_RUNTIME_DIR", "")
     if runtime:
-        path = Path(runtime, SERVICE_SOCKET)
-    elif of_user and os.path.isdir(of_user):
-        path = Path(of_user, f"syncer-{sha256(site.encode()).hexdigest()[:12]}.sock")
-    else:
-        path = state_directory / DAEMON_SOCKET
+        return Path(runtime, SERVICE_SOCKET)
+    return Path(of_user, _name_for(owner)) if of_user and os.path.isdir(of_user) else None
+
+
+def _name_for(owner: str) -> str:
+    return f"syncer-{sha256(os.fsencode(owner)).hexdigest()[:12]}.sock"
+
+
+def _short_enough(path: Path, remedy: str) -> Path:
     if len(os.fsencode(path)) > LONGEST_PATH_BYTES:
-        raise ConfigError(
-            f"{path}: the path is too long for a Unix socket (at most {LONGEST_PATH_BYTES} bytes). "
-            "Set XDG_RUNTIME_DIR, or a shorter `state.directory`."
-        )
+        reason = f"the path is too long for a Unix socket (at most {LONGEST_PATH_BYTES} bytes)"
+        raise ConfigError(f"{path}: {reason}. {remedy}")
+    return path
+
+
+def _private_directory() -> Path:
+    """Return the directory of this user's sockets, and make it if need be: another user must not replace a socket.
+
+    Raises ConfigError where it is not a directory that this user alone can open.
+    """
+    path = Path(gettempdir(), f"syncer-{os.geteuid()}")
+    try:
+        with suppress(FileExistsError):
+            path.mkdir(mode=0o700)
+        status = path.lstat()
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise ConfigError(f"{path}: cannot make this directory for a socket: {reason}. Set XDG_RUNTIME_DIR.") from error
+    if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid() or stat.S_IMODE(status.st_mode) & 0o077:
+        reason = "this is not a directory that only you can open, so it cannot have the daemon's socket"
+        raise ConfigError(f"{path}: {reason}. Move it away, or set XDG_RUNTIME_DIR.")
     return path
 
 
