@@ -71,6 +71,8 @@ class Daemon:
         self.stopped = threading.Event()
         self._schedule = Schedule.model_validate({"jitter": "0s", **schedule}).as_model()
         self.last = last
+        self.bug: Exception | None = None
+        """What is raised instead of reading the state."""
         self._notify = notify
         self.new_schedule: dict[str, str] = {}
         self.begun = 0
@@ -120,9 +122,14 @@ class Daemon:
             stop=lambda: None,
             systemd=Systemd(self._notify),
         )
-        of_site = SiteEnvironment(self.clock.now, lambda: None, lambda: PastSyncs(self.last, None), lambda: None)
+        of_site = SiteEnvironment(self.clock.now, lambda: None, self._past, lambda: None)
         self.site = DaemonSite(DaemonConfig(self._schedule, self._sync), of_site, Random(1))
         loop.Daemon([self.site], environment, Random(1)).run()
+
+    def _past(self) -> PastSyncs:
+        if self.bug:
+            raise self.bug
+        return PastSyncs(self.last, None)
 
     def _changes(self, _now: datetime) -> loop.SiteChanges | None:
         config, self.new_schedule = self.new_schedule, {}

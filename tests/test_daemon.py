@@ -40,6 +40,21 @@ def test_without_a_sync_before_one_begins_at_once_and_then_one_each_interval(clo
             assert daemon.settle() == 0, "one, and not one more"
 
 
+def test_a_bug_that_comes_up_between_syncs_is_logged_with_its_traceback_and_keeps_no_sync_from_its_time(
+    clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    with Daemon(clock, every="1h") as daemon:
+        daemon.next()
+        daemon.idle()
+        daemon.bug = KeyError("finished")
+        assert daemon.settle() == 0
+        daemon.move(HOUR)
+        assert daemon.next() == START + HOUR
+    found = [record for record in caplog.records if getattr(record, "event", None) == "state-not-read"]
+    assert found
+    assert found[0].exc_info
+
+
 def test_real_time_passes_as_well(clock: Clock) -> None:
     """A busy machine may make a sync late, and the next one is on time again; none is early."""
     start = clock.now()

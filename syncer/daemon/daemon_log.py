@@ -84,6 +84,12 @@ def log_not_built(error: BaseException) -> None:
     log.error(message, error, exc_info=None if is_expected else error, extra={"event": "build-not-called"})
 
 
+def log_not_read(error: Exception) -> None:
+    """Log a bug that came up while the state of a site was read between its syncs."""
+    message = "A bug in syncer kept the state from being read; please report it. Syncs run as scheduled"
+    log.error(message, exc_info=error, extra={"event": "state-not-read"})
+
+
 def log_next(start: datetime) -> None:
     """Log when the next sync begins."""
     log.info("Next sync at %s", utc(start), extra={"event": "scheduled"})

@@ -212,20 +212,22 @@ class DaemonSite:
             return not self._unfinished and self._reading_since is None
 
     def read_state(self, now: datetime) -> None:
-        """Read its state, if no sync is running; not in the main thread, because its disk may hang."""
+        """Read its state, if no sync is running; not in the main thread, because its disk may hang. It never raises."""
         with self._lock:
             begun, build = self._begun, self._config.build
             may_build = build and time.monotonic() >= self._next_build
             self._reading_since = time.monotonic()
-        try:
-            with about(self.name):
+        seen = None
+        with about(self.name):
+            try:
                 past = self._environment.past_syncs()
                 seen = SeenState(begun, past, build if build and may_build and build.is_due(now) else None)
-        finally:
-            with self._lock:
-                self._reading_since = None
+            except Exception as error:  # noqa: BLE001 - a bug about one site ends the syncs of no other
+                daemon_log.log_not_read(error)
         with self._lock:
-            self._seen = seen
+            self._reading_since, self._seen = None, seen
+            if not seen:
+                self._next_build = max(self._next_build, time.monotonic() + BUILD_RETRY_SECONDS)
 
     def look(self, start: datetime, config: DaemonConfig | None, now: datetime, back: timedelta) -> Agenda:
         """Return the agenda after all that happened since the last look.
