@@ -16,7 +16,7 @@ from contextlib import closing, suppress
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from tempfile import gettempdir
+from tempfile import TemporaryDirectory
 from urllib.parse import urlsplit
 
 import pytest
@@ -398,15 +398,14 @@ def test_every_site_leads_other_programs_to_the_one_socket(sites: list[OneOfMany
 @pytest.mark.parametrize("name", ["blog", "shop"])
 @pytest.mark.parametrize("runtime", ["runtime", ""])
 def test_no_site_whose_state_is_removed_takes_the_socket_of_the_others_with_it(
-    sites: list[OneOfMany], tmp_path: Path, name: str, runtime: str
+    sites: list[OneOfMany], name: str, runtime: str
 ) -> None:
     lost, other = sites if name == "blog" else sites[::-1]
     other.configure(schedule=NEVER)
-    environment = {}
-    if runtime:
-        (directory := Path(gettempdir(), f"syncer-{tmp_path.name[-12:]}")).mkdir()
-        environment = {"XDG_RUNTIME_DIR": str(directory)}
-    with daemon_of(other, environment=environment) as daemon:
+    with (
+        TemporaryDirectory(prefix="syncer-") as directory,
+        daemon_of(other, environment={"XDG_RUNTIME_DIR": directory if runtime else ""}) as daemon,
+    ):
         synced(daemon, "shop")
         shutil.rmtree(lost.state)
         assert triggered(other).returncode == 0
