@@ -186,7 +186,7 @@ def test_the_table_of_status_has_each_ledger_once_and_each_warning_once(
         sites.add(name, key="SHOP" if name == "shop" else None, quota="ledger: ../ledger.sqlite3")
     syncer("-c", "sites.d", "sync")
     out = syncer("-c", "sites.d", "status").out
-    assert [line[:40] for line in out.splitlines() if "Quota" in line] == ["Quota ledger: 3 sites counted together i"]
+    assert [line[:27] for line in out.splitlines() if "Quota" in line] == ["Quota ledger: 3 sites use /"]
     assert "\n  blog, docs, shop: Two keys use" in out
     assert out.count("Two keys") == 1
     assert "\n3 of 3 sites need attention:\n" in out

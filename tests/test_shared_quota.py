@@ -189,7 +189,7 @@ def test_status_shows_who_shares_the_ledger_and_what_each_has_spent_today(make: 
     ]
     shown = syncer("status").out
     assert "Quota stats: 7,999 of 8,000 units left today (scheduled syncs may use 7,799)." in shown
-    assert f"Quota ledger: 2 sites counted together in {document['path']}: 4 of 10,000 stats units and 0 of" in shown
+    assert f"Quota ledger: 2 sites use {document['path']}: 4 of 10,000 stats units and 0 of" in shown
     assert re.search(r"^one +20% +3 +0 .*\nsite +- +1 +0 ", shown, re.MULTILINE)
 
 
@@ -268,7 +268,7 @@ def test_the_page_the_metrics_and_the_plan_use_the_numbers_of_the_ledger(site: S
         metrics = page.get("/metrics").text
         quota = page.get("/api/v1/quota").document["quota"]
     assert "199 of 200 units left today (scheduled syncs may use 189)." in shown
-    assert "2 sites counted together in" in shown
+    assert "2 sites use " in shown
     assert 'syncer_quota_units_left{bucket="stats"} 199.0' in metrics
     assert quota == syncer("status", "--json").document["quota"]
     assert [each["name"] for each in quota["ledger"]["sites"]] == ["one", "site"]

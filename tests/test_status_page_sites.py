@@ -251,7 +251,7 @@ def test_each_shared_ledger_is_shown_once_however_many_sites_use_it(sites: list[
         site.sync(NOW)
     with served_sites(*sites) as page:
         shown = page.get("/").text.partition('id="ledgers"')[2]
-        assert shown.count(f"2 sites counted together in {ledger}: ") == 1
+        assert shown.count(f"2 sites use {ledger}: ") == 1
         assert re.search(r"[12] of 5,000 stats units", shown)
         ledger.write_bytes(b"no ledger" * 100)
         answer = page.get("/")
@@ -271,7 +271,7 @@ def test_a_ledger_on_a_disk_that_hangs_keeps_the_overview_only_once(
             assert "its disk did not respond within 0.2 s" in page.get("/").text
             assert timed(lambda: page.get("/")) < 5
             assert f"Cannot read the ledger {ledger}: its disk does not respond" in page.get("/").text
-        until(lambda: "1 site counted together" in page.get("/").text)
+        until(lambda: "1 site uses" in page.get("/").text)
 
 
 def test_a_site_that_comes_and_goes_is_shown_at_once_and_its_series_end(page: ServedSites) -> None:

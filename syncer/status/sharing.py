@@ -55,12 +55,12 @@ def sharing_json(sharing: Sharing, balances: Mapping[Bucket, BucketStatus]) -> L
 
 def sharing_outline(sharing: Sharing, balances: Mapping[Bucket, BucketStatus]) -> str:
     """Return in words how many sites share the ledger, and what they have spent today."""
-    sites = f"{counted(len(sharing.sites), 'site')} counted together"
+    sites = "1 site uses" if len(sharing.sites) == 1 else f"{counted(len(sharing.sites), 'site')} use"
     spent = " and ".join(
         f"{status.project_spent:,} of {counted(status.project_limit, f'{bucket} unit')}"
         for bucket, status in balances.items()
     )
-    return f"{sites} in {sharing.place}: {spent} used today"
+    return f"{sites} {sharing.place}: {spent} used today"
 
 
 def sharing_warnings(sharing: Sharing, balances: Mapping[Bucket, BucketStatus]) -> Iterator[str]:
