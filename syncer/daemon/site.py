@@ -108,6 +108,8 @@ class SeenState(NamedTuple):
 
     begun: int
     """How many of its syncs had begun by then."""
+    at: datetime
+    """The time after it was read: no sync in it is newer, unless a clock was wrong."""
     past: PastSyncs | None
     build: BuildJob | None
     """The call of the build hook that is due; None where none is."""
@@ -220,8 +222,8 @@ class DaemonSite:
         seen = None
         with about(self.name):
             try:
-                past = self._environment.past_syncs()
-                seen = SeenState(begun, past, build if build and may_build and build.is_due(now) else None)
+                past, at = self._environment.past_syncs(), self._environment.clock()
+                seen = SeenState(begun, at, past, build if build and may_build and build.is_due(now) else None)
             except Exception as error:  # noqa: BLE001 - a bug about one site ends the syncs of no other
                 daemon_log.log_not_read(error)
         with self._lock:
@@ -256,7 +258,7 @@ class DaemonSite:
         if stalls:
             daemon_log.log_stalled(WATCHDOG_STALL_SECONDS)
         if seen and seen.past and not running:  # else the last sync may be the running one or another process's
-            agenda = agenda.after_last_sync(seen.past.whole, now, self._rng.random())
+            agenda = agenda.after_last_sync(seen.past.whole, max(now, seen.at), self._rng.random())
         if not agenda.has_times_of(earlier):
             daemon_log.log_next(agenda.start)
         if not (running or queued) and self._tickets.waits:
