@@ -45,6 +45,15 @@ def test_the_config_that_says_where_the_page_is_may_change_that_which_takes_a_re
     assert not find_conflicts([config("a", page={"listen": "127.0.0.1:1"})], PAGE, "a")
 
 
+def test_the_first_config_that_sets_the_page_says_where_it_is_wherever_its_file_name_sorts() -> None:
+    other = {"listen": "127.0.0.1:1"}
+    assert not find_conflicts([config("a"), config("b", page=other), config("c", page=other)], PAGE, "")
+    conflicts = find_conflicts([config("a"), config("b", page=other), config("c", page={"hosts": ("x",)})], PAGE, "")
+    assert {path: each.message.partition(",")[0] for path, each in conflicts.items()} == {
+        "c": "`status_page.hosts` differs from the one in b"
+    }
+
+
 NAMES = st.sampled_from("abc")
 CONFIGS = st.lists(st.builds(config, st.uuids().map(str), NAMES, NAMES, NAMES), max_size=8)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -27,6 +28,7 @@ from syncer.state.lock import DaemonAddress, DaemonLock, daemon_address
 from tests.daemon_process import Daemon
 from tests.disks import dead, disk
 from tests.forks import run
+from tests.ports import free_port
 from tests.repository import Repository
 from tests.shared_daemon import HASTY, IMPATIENT, NEVER, OFTEN, OneOfMany, daemon_of, make_sites, synced
 from tests.site import KEY, QUICK, Site, crlf, ids
@@ -442,6 +444,18 @@ def test_a_removed_socket_is_not_called_a_missing_daemon(sites: list[OneOfMany])
 def triggered(site: OneOfMany) -> subprocess.CompletedProcess[str]:
     """Runs `syncer trigger` for one of the sites."""
     return run("-m", "syncer", "-c", str(site.configs), "trigger", "--site", site.root.name, env={**os.environ})
+
+
+def test_the_page_is_where_a_config_says_although_others_that_do_not_say_come_first(sites: list[OneOfMany]) -> None:
+    blog, shop = sites
+    text = blog.config.read_text(encoding="utf-8")
+    blog.config.write_text(re.sub("(?m)^status_page: .*\n", "", text), encoding="utf-8")
+    port = free_port()
+    shop.configure(schedule=OFTEN, status_page=f"listen: '127.0.0.1:{port}'")
+    with daemon_of(shop) as daemon:
+        assert f"http://127.0.0.1:{port}/" in daemon.until("Status page at")
+        assert daemon.until("blog: Sync")
+        assert not any("left out" in line for line in daemon.lines)
 
 
 @pytest.mark.parametrize("kind", ["name", "site", "state", "page"])

@@ -14,6 +14,7 @@ from syncer.cli.site_check import findings_of, invalid, show_findings
 from syncer.cli.sites import ChosenSite, Result, conclude, in_turn, read_sites, show_heading
 from syncer.cli.stopping import StopSignal
 from syncer.config.conflicts import ConfigConflict, find_conflicts, identity_of, page_keys
+from syncer.config.sections import StatusPage
 from syncer.errors import KeyMissing
 
 if TYPE_CHECKING:
@@ -29,8 +30,7 @@ def check_sites(settings: Settings, names: Sequence[str], *, offline: bool, as_j
     every = read_sites(settings)
     choice = every.only(names)
     identities = [identity_of(site.settings.config_path, site.config) for site in every.sites]
-    page = page_keys(every.sites[0].config.status_page) if every.sites else {}
-    conflicts = find_conflicts(identities, page, identities[0].path if identities else "")
+    conflicts = find_conflicts(identities, page_keys(StatusPage()), "")
     checked = [CheckedSite(site.config, _key(site)) for site in every.sites]
     first = next(iter([*choice.left_out, *(site.name for site in choice.sites)]))
 

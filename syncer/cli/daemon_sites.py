@@ -114,8 +114,9 @@ class DaemonSites:
         self._reload_requested = False
         self._has_closed_one = False
         self.page: StatusPage | None = None
-        """The settings of the status page: those of the first valid config."""
+        """The settings of the status page: those of the first valid config that has any."""
         self._page_path = ""
+        """That config; empty if none has any."""
         self._current: Mapping[str, Sources] = {}
         self._left_out: Mapping[str, str] = {}
 
@@ -125,9 +126,9 @@ class DaemonSites:
         Raises ConfigError where two have one name, and what is wrong with the first one where none is left.
         """
         self._read(self._files.found)
-        first = next((each for each in self._configs.values() if isinstance(each.read, SiteConfig)), None)
-        if first and isinstance(first.read, SiteConfig):
-            self.page, self._page_path = first.read.config.status_page, first.path
+        valid = [each.read for each in self._configs.values() if isinstance(each.read, SiteConfig)]
+        for read in sorted(valid, key=lambda each: not each.identity.page)[:1]:
+            self.page, self._page_path = read.config.status_page, read.identity.path if read.identity.page else ""
         for path, conflict in self._conflicts().items():
             if conflict.same_name:
                 raise ConfigError(f"{path}: {conflict.message}")

@@ -58,7 +58,8 @@ def find_conflicts(
 ) -> Mapping[str, ConfigConflict]:
     """Return the configs that cannot be used, by path; of two that exclude each other, the first one can.
 
-    `page` has all keys of the status page as it is served, and `page_path` is the config that says so. This touches no
+    `page` has all keys of the status page as it is served, and `page_path` is the config that says so. If that is
+    empty, none said so yet, and `page` is the default: then the first config that sets other keys can. This touches no
     disk.
     """
     conflicts: dict[str, ConfigConflict] = {}
@@ -69,6 +70,8 @@ def find_conflicts(
             conflicts[candidate.path] = conflict
         else:
             used.append(candidate)
+            if candidate.page and not page_path:
+                page, page_path = {**page, **candidate.page}, candidate.path
     return conflicts
 
 
@@ -86,7 +89,7 @@ def _conflict(
             message = f"`state.directory`: {other.path} uses the same one, {candidate.state}; set another one"
             return ConfigConflict(message)
     keys = [key for key, value in candidate.page.items() if value != page[key]]
-    if not keys or candidate.path == page_path:
+    if not keys or page_path in ("", candidate.path):
         return None
     return ConfigConflict(
         f"`status_page.{keys[0]}` differs from the one in {page_path}, which says where the one status page of all"
