@@ -13,7 +13,7 @@ import subprocess
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import closing, suppress
+from contextlib import ExitStack, closing, suppress
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -24,7 +24,7 @@ import pytest
 
 from syncer.errors import Locked
 from syncer.simulator.server import Simulator
-from syncer.state.lock import DaemonAddress, DaemonLock, daemon_address
+from syncer.state.lock import DaemonAddress, DaemonLock, daemon_address, hold_lock
 from tests.daemon_process import Daemon
 from tests.disks import dead, disk
 from tests.forks import run
@@ -608,6 +608,23 @@ def test_a_stop_ends_all_syncs_at_a_safe_point_and_a_kill_leaves_nothing_that_th
         assert len(lines) == len({(line["path"], line["field"]) for line in lines}) == 240
         assert [line["seq"] for line in lines] == list(range(1, 241))
     assert all(file.read_bytes() != text for file, text in before.items())
+
+
+def test_syncs_that_wait_for_the_locks_of_their_states_keep_no_other_site_waiting_and_are_logged_once(
+    tmp_path: Path, youtube: Simulator
+) -> None:
+    """Two of two at once wait for a minute, and try again and again."""
+    *locked, shop = make_sites(tmp_path, youtube.url, "a", "b", "shop")
+    with ExitStack() as stack:
+        for site in locked:
+            stack.enter_context(hold_lock(site.state, timeout=0, sleep=lambda _: None))
+        with daemon_of(shop) as daemon:
+            synced(daemon, "shop", 4)
+            late = Counter(line.split()[1] for line in daemon.lines if "A sync was due" in line)
+            assert late["a:"] == late["b:"] == 1, daemon.lines
+            stack.close()
+            synced(daemon, "a")
+            synced(daemon, "b")
 
 
 # --- what is logged ------------------------------------------------------------------------------------------------

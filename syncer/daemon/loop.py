@@ -90,7 +90,7 @@ class Daemon:
         self._by_job: dict[str, DaemonSite] = {}
         self._removed: dict[DaemonSite, str] = {}
         """Those that have not ended, as in `_names`."""
-        self._turns = Turns(at_once, is_stalled=self._is_stalled, queued=self._note_queued)
+        self._turns = Turns(at_once, is_stalled=self._is_stalled, is_working=self._is_working, queued=self._note_queued)
         self._scheduler = BackgroundScheduler(
             timezone=UTC,
             executors={"default": self._turns},
@@ -183,6 +183,9 @@ class Daemon:
 
     def _is_stalled(self, name: str) -> bool:
         return self._by_job[name].is_stalled
+
+    def _is_working(self, name: str) -> bool:
+        return self._by_job[name].is_working
 
     def _note_queued(self, job: str, due: datetime) -> None:
         if job in self._by_job:  # else it is a call of the build hook

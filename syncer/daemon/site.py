@@ -16,8 +16,7 @@ from syncer.control import DaemonState, LastSync, Stage, SyncProgress, Ticket
 from syncer.daemon import daemon_log
 from syncer.daemon.agenda import Agenda
 from syncer.daemon.site_names import about
-from syncer.daemon.tickets import Tickets, Trigger
-from syncer.errors import ExitCode, SyncerError
+from syncer.daemon.tickets import Tickets, Trigger, trouble_of
 from syncer.status.report import SyncReport, stored_json
 
 if TYPE_CHECKING:
@@ -154,6 +153,10 @@ class DaemonSite:
         self._trouble: str | None = None
         self._sign_of_life = time.monotonic()
         self._logged_stall = False
+        self._waits = False
+        """Whether the running sync waits for its state's lock: nothing is loaded then, and nothing is done."""
+        self._logged_left_out = False
+        """Whether it was logged that a sync is not on time, since the last one that ended."""
         self._next_build = 0.0
         """When a call of the build hook may be tried again, by the monotonic clock."""
         self._building_since: float | None = None
@@ -200,6 +203,12 @@ class DaemonSite:
         """Whether the running sync, or a look at the state, has shown no sign of life for too long."""
         with self._lock:
             return self._is_stalled()
+
+    @property
+    def is_working(self) -> bool:
+        """Whether the running sync, or call of the build hook, neither waits for the state's lock nor has stalled."""
+        with self._lock:
+            return not ((self._waits and self._unfinished) or self._is_stalled())
 
     @property
     def is_well(self) -> bool:
@@ -291,11 +300,12 @@ class DaemonSite:
             self._due = due
 
     def log_left_out(self) -> None:
-        """Log that a sync was due while another one was running or waiting."""
+        """Log that a sync was due while another one was running or waiting; once, until one has ended."""
         with self._lock:
-            waits = self._due is not None
-        with about(self.name):
-            daemon_log.log_left_out(waits=waits)
+            waits, is_news, self._logged_left_out = self._due is not None, not self._logged_left_out, True
+        if is_news:
+            with about(self.name):
+                daemon_log.log_left_out(waits=waits)
 
     def hand_over(self, finished: FinishedSync) -> None:
         """Take what `sync` returned, for the main thread."""
@@ -309,7 +319,7 @@ class DaemonSite:
             self._begun += 1
             self._unfinished += 1
             self._due = None
-            self._progress, self._sign_of_life = None, time.monotonic()
+            self._progress, self._sign_of_life, self._waits = None, time.monotonic(), False
         since = None if trigger or not is_up_to_date else agenda.unread_since(self._environment.clock())
         request = SyncRequest(bool(trigger), bool(trigger and trigger.accept), since, self._advance, self._alive)
         with about(self.name):
@@ -346,11 +356,12 @@ class DaemonSite:
             else:
                 agenda = agenda.after_error(result, now)
                 daemon_log.log_error(result, agenda.start)
-                trouble, document = _trouble_of(result)
+                trouble, document = trouble_of(result)
             if finished.trigger:
                 self._tickets.close(finished.trigger, json.dumps(document, ensure_ascii=False), trouble)
             with self._lock:
                 self._agenda, self._trouble, self._last = agenda, trouble, last
+                self._logged_left_out = False
                 self._unfinished -= 1
                 if not self._unfinished:
                     self._progress = None
@@ -359,10 +370,15 @@ class DaemonSite:
     def _advance(self, stage: Stage, done: int, of: int | None) -> None:
         with self._lock:
             self._progress, self._sign_of_life = SyncProgress(stage, done, of), time.monotonic()
+            self._waits = False
 
     def _alive(self) -> None:
+        """Note a wait. The first progress follows the lock, so one before that is for the lock: others may begin."""
         with self._lock:
             self._sign_of_life = time.monotonic()
+            begins, self._waits = self._progress is None and not self._waits, self._progress is None
+        if begins:
+            self._environment.wake()
 
     def _is_stalled(self) -> bool:
         signs = (self._sign_of_life if self._unfinished else None, self._building_since, self._reading_since)
@@ -380,13 +396,3 @@ def _last_sync(report: SyncReport) -> LastSync:
         len(report.problems),
         len(report.missing),
     )
-
-
-def _trouble_of(error: BaseException) -> tuple[str, dict[str, object]]:
-    """Return why there was no sync, in a sentence, and the JSON document for whoever triggered it."""
-    if isinstance(error, SyncerError):
-        kind, message, code = error.kind, str(error), error.exit_code
-    else:
-        message = f"a bug in syncer ({type(error).__name__}); the daemon's log has the traceback"
-        kind, code = "bug", ExitCode.BUG
-    return message, {"error": {"kind": kind, "message": message}, "exit": code}

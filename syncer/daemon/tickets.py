@@ -6,6 +6,7 @@ import threading
 from dataclasses import dataclass, replace
 
 from syncer.control import Ticket
+from syncer.errors import ExitCode, SyncerError
 
 TICKETS_KEPT = 10
 """How many tickets are remembered: a client that follows one polls every second, and a report can be megabytes."""
@@ -63,3 +64,13 @@ class Tickets:
         """Note how the sync ended: its JSON document, and what went wrong if that is not a report."""
         with self._lock:
             self._tickets[taken.number] = Ticket(taken.number, "done", report, error)
+
+
+def trouble_of(error: BaseException) -> tuple[str, dict[str, object]]:
+    """Return why there was no sync, in a sentence, and the JSON document for whoever triggered it."""
+    if isinstance(error, SyncerError):
+        kind, message, code = error.kind, str(error), error.exit_code
+    else:
+        message = f"a bug in syncer ({type(error).__name__}); the daemon's log has the traceback"
+        kind, code = "bug", ExitCode.BUG
+    return message, {"error": {"kind": kind, "message": message}, "exit": code}

@@ -22,20 +22,27 @@ class _Turn(NamedTuple):
 class Turns(BaseExecutor):  # type: ignore[misc] # APScheduler has no types
     """Runs jobs in threads, in the order in which they became due, and never two of the same name together.
 
-    A job's name is the one of its site. At most `at_once` jobs run together; one that is stalled does not count, so
-    jobs that hang never keep the others waiting. It counts again when it continues.
+    A job's name is the one of its site. At most `at_once` jobs run together; one that is stalled, or waits for a lock,
+    does not count, so jobs that hang never keep the others waiting. It counts again when it continues.
     """
 
     def __init__(
-        self, at_once: int, *, is_stalled: Callable[[str], bool], queued: Callable[[str, datetime], None]
+        self,
+        at_once: int,
+        *,
+        is_stalled: Callable[[str], bool],
+        is_working: Callable[[str], bool],
+        queued: Callable[[str, datetime], None],
     ) -> None:
-        """`is_stalled` gets a name and returns whether the job that runs under it has stalled.
+        """`is_stalled` gets a name and returns whether the job that runs under it has stalled; `is_working`: whether
+        it neither has stalled nor waits.
 
         `queued` is called with the ID of a job and the time at which it became due, before it begins.
         """
         super().__init__()
         self._at_once = at_once
         self._is_stalled = is_stalled
+        self._is_working = is_working
         self._queued = queued
         self._turns = threading.Lock()
         """Guards all below."""
@@ -47,7 +54,7 @@ class Turns(BaseExecutor):  # type: ignore[misc] # APScheduler has no types
         """Begin the jobs whose turn it is."""
         with self._turns:
             for turn in list(self._waiting):
-                if sum(not self._is_stalled(name) for name in self._running) >= self._at_once:
+                if sum(map(self._is_working, self._running)) >= self._at_once:
                     return
                 if turn.job.name not in self._running:
                     self._waiting.remove(turn)
