@@ -18,6 +18,7 @@ from syncer.daemon.agenda import Agenda
 from syncer.daemon.site_names import about
 from syncer.daemon.tickets import Tickets, Trigger, trouble_of
 from syncer.status.report import SyncReport, stored_json
+from syncer.status.stored_reports import last_sync
 
 if TYPE_CHECKING:
     from syncer.decide.schedule import Schedule
@@ -352,7 +353,8 @@ class DaemonSite:
                 share, since = self._rng.random(), finished.unread_since
                 agenda = agenda.after_report(result, now, share, triggered=triggered, unread_since=since)
                 self._log.log_report(result, agenda.start)
-                trouble, document, last = None, json.loads(stored_json(result)), _last_sync(result)
+                trouble, document = None, json.loads(stored_json(result))
+                last = last_sync(document)
             else:
                 agenda = agenda.after_error(result, now)
                 daemon_log.log_error(result, agenda.start)
@@ -383,16 +385,3 @@ class DaemonSite:
     def _is_stalled(self) -> bool:
         signs = (self._sign_of_life if self._unfinished else None, self._building_since, self._reading_since)
         return any(sign is not None and time.monotonic() - sign >= WATCHDOG_STALL_SECONDS for sign in signs)
-
-
-def _last_sync(report: SyncReport) -> LastSync:
-    return LastSync(
-        report.sync,
-        report.finished,
-        report.exit,
-        report.pages,
-        report.changed_pages,
-        report.changed_counts,
-        len(report.problems),
-        len(report.missing),
-    )

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import datetime
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from syncer.control import LastSync
 from syncer.daemon.site import PastSyncs
 from syncer.errors import StateError
 from syncer.state.database import Database, open_to_read
 from syncer.state.directory import DATABASE_FILE
 from syncer.state.syncs import last_syncs, last_whole_sync
-from syncer.status.stored_reports import stored_report
+from syncer.status.stored_reports import last_sync, stored_report
 
 Value = TypeVar("Value")
 
@@ -58,16 +56,4 @@ def _stamp(path: Path) -> tuple[int, int] | None:
 def past_syncs(database: Database) -> PastSyncs:
     """Read what the daemon needs to know of past syncs. Raises StateError."""
     report = next((stored_report(past.report) for past in last_syncs(database, 1)), None)
-    last = None
-    if report:
-        last = LastSync(
-            report["sync"],
-            datetime.fromisoformat(report["finished"]),
-            report["exit"],
-            report["pages"],
-            report["changed_pages"],
-            report["changed_counts"],
-            len(report["problems"]),
-            len(report["missing"]),
-        )
-    return PastSyncs(last_whole_sync(database), last)
+    return PastSyncs(last_whole_sync(database), last_sync(report) if report else None)

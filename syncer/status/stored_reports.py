@@ -9,6 +9,7 @@ from contextlib import suppress
 from datetime import datetime
 from typing import NotRequired, TypedDict, cast
 
+from syncer.control import LastSync
 from syncer.errors import ExitCode
 from syncer.model import Problem, ProblemKind
 from syncer.wording import counted
@@ -99,6 +100,20 @@ def stored_report(text: str) -> StoredReport | None:
         if isinstance(report, dict) and _is_report(report):
             return cast("StoredReport", report)
     return None
+
+
+def last_sync(report: StoredReport) -> LastSync:
+    """Return what the daemon keeps in memory of the last sync's report."""
+    return LastSync(
+        report["sync"],
+        datetime.fromisoformat(report["finished"]),
+        report["exit"],
+        report["pages"],
+        report["changed_pages"],
+        report["changed_counts"],
+        len(report["problems"]),
+        len(report["missing"]),
+    )
 
 
 def outline(report: StoredReport) -> Outline:
