@@ -65,8 +65,17 @@ def hold_lock(directory: Path, *, timeout: float, sleep: Callable[[float], objec
     """
     descriptor = _open(directory, WRITER_LOCK)
     try:
+        waited = 0.0
         with _writing(directory):
-            _take(descriptor, directory, timeout, sleep)
+            while not _takes(descriptor):
+                if waited >= timeout:
+                    holder = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip() or "unknown"
+                    raise Locked(
+                        f"Another syncer (process {holder}) is writing to {directory}; try again when it has finished"
+                    )
+                if sleep(POLL_SECONDS):
+                    raise Stopped("Stopped while waiting for another syncer; nothing was done")
+                waited += POLL_SECONDS
             rewrite(descriptor, b"%d\n" % os.getpid())
         yield
     finally:
@@ -265,17 +274,6 @@ def _open(directory: Path, name: str) -> int:
 
 def _writing(directory: Path) -> AbstractContextManager[None]:
     return as_state_error(f"Cannot write to {directory}", CANNOT_WRITE)
-
-
-def _take(descriptor: int, directory: Path, timeout: float, sleep: Callable[[float], object]) -> None:
-    waited = 0.0
-    while not _takes(descriptor):
-        if waited >= timeout:
-            holder = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip() or "unknown"
-            raise Locked(f"Another syncer (process {holder}) is writing to {directory}; try again when it has finished")
-        if sleep(POLL_SECONDS):
-            raise Stopped("Stopped while waiting for another syncer; nothing was done")
-        waited += POLL_SECONDS
 
 
 def _takes(descriptor: int) -> bool:
