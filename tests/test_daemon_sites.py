@@ -363,6 +363,23 @@ def test_sites_are_added_renamed_and_removed_under_the_running_daemon(
         assert daemon.ended()[0] == 0
 
 
+def test_configs_that_swap_their_names_are_back_at_once(sites: list[OneOfMany]) -> None:
+    blog, shop = sites
+    with daemon_of(shop, first=HASTY.replace("RETRY_SECONDS = 0.3", "RETRY_SECONDS = 900.0")) as daemon:
+        synced(daemon, "blog")
+        synced(daemon, "shop")
+        aside = blog.config.rename(blog.configs / "aside")
+        shop.config.rename(blog.config)
+        aside.rename(shop.config)
+        daemon.send(signal.SIGHUP)
+        daemon.until("No longer synced")
+        daemon.until("No longer synced")
+        for _ in range(2):
+            synced(daemon, "blog")
+            synced(daemon, "shop")
+        assert not any("Another daemon" in line for line in daemon.lines)
+
+
 def test_a_site_whose_state_moves_keeps_syncing_and_so_does_one_that_is_reloaded(sites: list[OneOfMany]) -> None:
     blog, shop = sites
     with daemon_of(shop) as daemon:

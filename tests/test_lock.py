@@ -247,3 +247,21 @@ def test_a_link_that_a_killed_daemon_left_and_that_leads_to_our_socket_through_a
             other.listen()
             with pytest.raises(StateError, match="another daemon's socket"):
                 lock.name_socket(named, "/sites/d", foreign)
+
+
+def test_a_released_lock_is_free_also_while_a_program_that_is_being_started_has_a_copy_of_it(tmp_path: Path) -> None:
+    """Between fork and exec: then a site whose config was renamed met the lock of its own daemon."""
+    lock = DaemonLock(tmp_path / "state")
+    reader, writer = os.pipe()
+    child = os.fork()
+    if not child:
+        os.close(writer)
+        os.read(reader, 1)
+        os._exit(0)
+    try:
+        lock.close()
+        DaemonLock(tmp_path / "state").close()
+    finally:
+        os.close(writer)
+        os.close(reader)
+        os.waitpid(child, 0)

@@ -262,19 +262,22 @@ class DaemonSites:
         for path in self._configs.keys() - self._files.found.keys():
             self._remove(self._configs.pop(path), changes, "its config was removed")
         self._configs = {path: self._configs[path] for path in self._files.found if path in self._configs}
-        conflicts = self._conflicts()
-        for each in self._configs.values():
-            read = each.read
-            if conflict := conflicts.get(each.path):
-                read = ConfigError(f"{each.path}: {conflict.message}")
-            if each.site and not self._several:
+        conflicts, reads = self._conflicts(), dict[str, SiteConfig | SyncerError]()
+        for path, each in self._configs.items():
+            conflict = conflicts.get(path)
+            read = reads[path] = ConfigError(f"{path}: {conflict.message}") if conflict else each.read
+            if self._several and (isinstance(read, SyncerError) or not each.keeps_site):
+                invalid = isinstance(read, SyncerError)
+                self._remove(
+                    each, changes, "its config is not valid" if invalid else "its site, name or state has changed"
+                )
+        for path, each in self._configs.items():  # only now: it may be of a site that another config had
+            read = reads[path]
+            if each.site:
                 self._reload(each, each.site, read, changes)
             elif isinstance(read, SyncerError):
-                self._leave_out(each, read, changes)
-            elif each.site and each.keeps_site:
-                self._reload(each, each.site, read, changes)
+                self._leave_out(each, read)
             else:
-                self._remove(each, changes, "its site, name or state has changed")
                 self._open(each, read, changes)
             each.is_new = False
         self._current = {site.name: site.sources for site in self.sites}
@@ -299,9 +302,8 @@ class DaemonSites:
             site.reloadable.refuse(error)
             self._systemd.ready("Config not reloaded: the new one is invalid, so the old one is still in use")
 
-    def _leave_out(self, config: ConfigFile, error: SyncerError, changes: _Changes) -> None:
-        """Leave out a site, and log why, if that is news."""
-        self._remove(config, changes, "its config is not valid")
+    def _leave_out(self, config: ConfigFile, error: SyncerError) -> None:
+        """Leave out a site that is not open, and log why, if that is news."""
         if self._several and str(error) != str(config.left_out):
             for finding in findings_in(config.path, error):  # a line of the log for each
                 where = {"event": "left-out", "config": config.path}
@@ -324,7 +326,7 @@ class DaemonSites:
             self._name_socket_for(config.path, site)
         elif error:
             self._counters.forget(read.config.site_name)
-            self._leave_out(config, error, changes)
+            self._leave_out(config, error)
 
     def _remove(self, config: ConfigFile, changes: _Changes, why: str) -> None:
         """Remove the site of a config, if it is open; its running sync ends at its next safe point."""

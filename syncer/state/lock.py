@@ -178,6 +178,7 @@ class DaemonLock:
             with suppress(OSError):  # on a broken disk they stay: what they lead to says that it has no such site
                 self._forget_address(self._address)
         if self._descriptor >= 0:
+            fcntl.flock(self._descriptor, fcntl.LOCK_UN)  # a program that is being started may have a copy for a moment
             os.close(self._descriptor)
             self._descriptor = -1
 
