@@ -157,7 +157,12 @@ def test_the_problems_of_pages_are_printed_beside_a_refused_key(
     [
         (["nonsense"], "no such command 'nonsense'; run `syncer --help` for a list"),
         (["sync", "--nonsense"], "no such option '--nonsense'; see `syncer sync --help`"),
+        (["daemon", "--site", "blog"], "no such option '--site'; did you mean '--sites-at-once'?"),
         (["sync", "--dry-rnu"], "no such option '--dry-rnu'; did you mean '--dry-run'?"),
+        (
+            ["log", "--site", "blog"],
+            "`log` is about one site and has no --site; name its config: `syncer -c sites.d/NAME.yaml log`",
+        ),
         (["history"], "missing argument 'ID'; see `syncer history --help`"),
         (["undo"], "missing argument 'SYNC'; `syncer status` lists the IDs"),
         (["purge", "--all", "--video", VIDEO], "use either --video or --all, not both"),

@@ -41,6 +41,9 @@ KEY_AS_ARGUMENT = (
     " YOUTUBE_API_KEY, or set youtube.api_key_file in the config"
 )
 
+WITHOUT_A_SITE = {"daemon", "demo", "init", "simulate"}
+"""The commands that are not about one site of a config."""
+
 DEFAULT_KEY_VARIABLE = "YOUTUBE_API_KEY"
 """The environment variable that holds the key, unless the config names another."""
 
@@ -180,6 +183,9 @@ def _sentence(error: click.ClickException) -> str:
     """Return click's message in the form of syncer's own: no capital letter at the start, and a hint at the end."""
     if isinstance(error, click.NoSuchOption) and "key" in error.option_name:
         return KEY_AS_ARGUMENT
+    name = error.ctx.info_name if isinstance(error, click.NoSuchOption) and error.ctx else None
+    if isinstance(error, click.NoSuchOption) and error.option_name == "--site" and name not in WITHOUT_A_SITE:
+        return f"`{name}` is about one site and has no --site; name its config: `syncer -c sites.d/NAME.yaml {name}`"
     message = error.format_message()
     if not message[:1].isupper():
         return message
