@@ -157,7 +157,7 @@ def test_the_problems_of_pages_are_printed_beside_a_refused_key(
     [
         (["nonsense"], "no such command 'nonsense'; run `syncer --help` for a list"),
         (["sync", "--nonsense"], "no such option '--nonsense'; see `syncer sync --help`"),
-        (["daemon", "--site", "blog"], "no such option '--site'; did you mean '--sites-at-once'?"),
+        (["daemon", "--site", "blog"], "no such option '--site'; see `syncer daemon --help`"),
         (["sync", "--dry-rnu"], "no such option '--dry-rnu'; did you mean '--dry-run'?"),
         (
             ["log", "--site", "blog"],

@@ -247,6 +247,10 @@ schedule: {every: 6h, cron: "* * * * *"}
         ("youtube: {api_key_env: A, api_key_file: k}\n", "1: youtube.api_key_file: conflicts with `api_key_env`"),
         ("quota: {stats_units_per_day: 0}\n", "1: quota.stats_units_per_day: must be at least 1"),
         (
+            "status_page: {listen: null}\n",
+            "1: status_page.listen: is empty; for no status page, write `status_page: null`",
+        ),
+        (
             "quota: {general_units_per_day: 200}\n",
             "1: quota.reserve: leaves no units for scheduled syncs; make it smaller than 200",
         ),

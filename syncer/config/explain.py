@@ -62,6 +62,8 @@ def explain(error: ErrorDetails) -> Iterator[tuple[KeyPath, str]]:
         written = yaml.safe_dump({key[-1]: examples[0]}, default_flow_style=True, sort_keys=False, width=1000)
         only = "; only pages with `bodies: true` need none" if key[-1] == "fields" else ""
         yield key, f"is missing; add it, for example `{written.strip()[1:-1]}`{only}"
+    elif key == ("status_page", "listen") and error["input"] is None:
+        yield key, "is empty; for no status page, write `status_page: null`"
     elif error["type"] in _EXPECTED:
         yield key, _wrong_type(error["type"], error["input"])
     else:

@@ -244,7 +244,9 @@ class StatusPage(Section):
     """`status_page`: where the daemon serves the status page and its API over TCP."""
 
     listen: Annotated[
-        str, AfterValidator(check_listen), WithJsonSchema({"type": "string", "pattern": LISTEN_PATTERN})
+        str,
+        AfterValidator(check_listen),
+        WithJsonSchema({"type": "string", "pattern": LISTEN_PATTERN}),
     ] = Field(default="127.0.0.1:8787", description="`HOST:PORT`, an address of this machine; port 0 picks a free one.")
     token_env: Annotated[str, AfterValidator(check_variable)] | None = Field(
         default=None, description="The environment variable that holds the token of the page; never the token itself."
