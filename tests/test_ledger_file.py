@@ -241,7 +241,7 @@ def test_values_and_tables_that_are_no_ledger_s_are_an_error_that_says_what_to_d
         words = refusal(partial(opened, path))
         assert "is damaged" in words
         assert "stop what uses it, move it away" in words
-        assert "Lost is how many units" in words
+        assert "Today's count of used units is lost" in words
     assert path.read_bytes() == before, "other processes use it: nothing is repaired or set aside"
 
 

@@ -364,7 +364,7 @@ def _damaged(path: Path, what: str) -> StateError:
     return StateError(
         f"The ledger {path} is damaged, or is a file of another program: {what}. If it is the ledger, stop what uses"
         " it, move it away together with the files whose names begin with its name, and start again: syncer creates a"
-        " new one. Lost is how many units were spent today, so syncs may request more than YouTube allows until"
+        " new one. Today's count of used units is lost, so syncs may request more than YouTube allows until"
         " midnight Pacific"
     )
 
