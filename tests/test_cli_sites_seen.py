@@ -72,7 +72,7 @@ def test_status_has_a_line_for_each_site_and_says_which_need_attention_and_why(s
     assert count == "3 of 5 sites need attention:"
     assert [reason.split(": ")[0] for reason in reasons] == [f"  {sites.config('notes')}:1", "  docs", "  shop"]
     assert reasons[2] == "  shop: 1 problem"
-    assert end == "Run `syncer status --site NAME` to see more of a site."
+    assert end == "Run `syncer -c sites.d status --site NAME` to see more of a site."
     assert ran.code == 2
     assert [line.split(": ")[1] for line in ran.err.splitlines()] == [f"{sites.config('notes')}:1", "docs"]
 
@@ -270,16 +270,19 @@ def test_trigger_makes_all_daemons_sync_and_prints_each_result_below_its_name(si
         ran = syncer("-c", "sites.d", "trigger")
         assert ran.out == (
             "blog:\n1 page, 1 video: none requested. Changed 0 counts on 0 pages.\n"
-            "Skipped 1 video checked less than 5 minutes ago or gone (`syncer sync --all` includes them).\n\n"
+            "Skipped 1 video checked less than 5 minutes ago or gone"
+            " (`syncer -c sites.d/blog.yaml sync --all` includes them).\n\n"
             "shop:\n1 page, 1 video: none requested. Changed 0 counts on 0 pages.\n"
-            "Skipped 1 video checked less than 5 minutes ago or gone (`syncer sync --all` includes them).\n"
-            "1 problem: run `syncer status` to see it.\n\n"
+            "Skipped 1 video checked less than 5 minutes ago or gone"
+            " (`syncer -c sites.d/shop.yaml sync --all` includes them).\n"
+            "1 problem: run `syncer -c sites.d/shop.yaml status` to see it.\n\n"
             "3 sites, 2 need attention: docs, shop.\n"
         )
         assert ran.err.startswith("syncer: docs: no daemon syncs this site; ")
         assert ran.code == 2
         ran = syncer("-c", "sites.d", "trigger", "--no-wait", "--site", "blog")
-        assert (ran.code, ran.out) == (0, "The daemon syncs blog now. Run `syncer status` to see how it went.\n")
+        to_see = "Run `syncer -c sites.d status` to see how it went."
+        assert (ran.code, ran.out) == (0, f"The daemon syncs blog now. {to_see}\n")
     ran = syncer("-c", "sites.d", "trigger")
     assert (ran.code, ran.out, ran.err.count("no daemon is running")) == (2, "", 1), "said once"
 

@@ -51,6 +51,7 @@ def status_of_sites(settings: Settings, names: Sequence[str], *, as_json: bool) 
         _show_table([name for name in results if name not in choice.left_out], seen)
         failed = {name: _message(document) for name, (document, code) in results.items() if code}
         _show_attention(seen, failed, choice.left_out)
+        show(f"Run `{settings.command('status --site NAME')}` to see more of a site.")
     return conclude(results, as_json=as_json, quiet=True)
 
 
@@ -97,7 +98,6 @@ def _show_attention(seen: Mapping[str, SeenStatus], failed: Mapping[str, str], c
         for reason, names in names_of.items():
             subject = "" if names[0] in configs else f"{listed(names)}: "  # an invalid config is named in the reason
             show(f"  {subject}{safe(reason)}")
-    show("Run `syncer status --site NAME` to see more of a site.")
 
 
 def _message(document: Mapping[str, object]) -> str:

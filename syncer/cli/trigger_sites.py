@@ -40,11 +40,11 @@ def trigger_sites(settings: Settings, names: Sequence[str], *, wait: bool, accep
                 return {}, 0
             show_heading(site.name, is_first=site.name == begun[0])
             document = found.follow(stopped, quiet=settings.quiet)
-            return {}, show_triggered(document, site.config.write.brake, site.name)
+            return {}, show_triggered(document, site.config.write.brake, site.settings, site.name)
 
         results = in_turn({site.name: partial(turn, site) for site in choice.sites}, choice.left_out, stopped)
     if begun and not wait:
-        show(f"The daemon syncs {listed(begun)} now. Run `syncer status` to see how it went.")
+        show(f"The daemon syncs {listed(begun)} now. Run `{settings.command('status')}` to see how it went.")
     return conclude(results, as_json=False, quiet=not wait or settings.quiet)
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
+    from syncer.cli.settings import Settings
     from syncer.cli.stopping import StopSignal
     from syncer.config.page_sections import Brakes
     from syncer.config.sections import Config
@@ -53,8 +54,11 @@ def trigger_site(config: Config, *, accept: bool) -> Triggered:
     return Triggered(address.socket, trigger(*address, accept=accept))
 
 
-def show_triggered(document: dict[str, Any], limits: Brakes, site: str = "") -> int:
-    """Print how the sync went; return its exit code. `site`: which one an error is about, of several."""
+def show_triggered(document: dict[str, Any], limits: Brakes, settings: Settings, site: str = "") -> int:
+    """Print how the sync went; return its exit code.
+
+    `settings`: with the config of that site; `site`: which one an error is about, of several.
+    """
     import sys
     from datetime import datetime
 
@@ -73,7 +77,7 @@ def show_triggered(document: dict[str, Any], limits: Brakes, site: str = "") -> 
         show(summary(**{name: document[name] for name in numbers}, changed_dates=dates, in_texts=in_texts), "bold")
         if fresh := document["left_out"]["fresh"]:
             skipped = f"Skipped {counted(fresh, 'video')} checked less than 5 minutes ago or gone"
-            show(f"{skipped} (`syncer sync --all` includes them).")
+            show(f"{skipped} (`{settings.command('sync --all')}` includes them).")
         if oldest := document.get("oldest_shared"):
             read, finished = map(datetime.fromisoformat, (oldest, document["finished"]))
             show_shared(document["left_out"]["shared"], read, finished)
@@ -82,11 +86,12 @@ def show_triggered(document: dict[str, Any], limits: Brakes, site: str = "") -> 
             brake = Brake(**document["brake"])
             limit = brake.limit(missing=limits.missing, falling=limits.falling)
             written = document["changed_counts"], dates
-            show(brake_sentence(brake, limit, written=written, accept="syncer trigger --accept"), "bold yellow")
+            accept = settings.command("trigger --accept")
+            show(brake_sentence(brake, limit, written=written, accept=accept), "bold yellow")
         if document["problems"]:
             problems = len(document["problems"])
             them = "it" if problems == 1 else "them"
-            show(f"{counted(problems, 'problem')}: run `syncer status` to see {them}.", "bold yellow")
+            show(f"{counted(problems, 'problem')}: run `{settings.command('status')}` to see {them}.", "bold yellow")
         if document["changed_counts"] or dates:
-            show(f"Run `syncer log --sync {document['sync']}` to see the changes.")
+            show(f"Run `{settings.command('log --sync ' + document['sync'])}` to see the changes.")
     return int(document["exit"])
