@@ -147,7 +147,8 @@ def _with_free_ports(script: str, home: Path) -> str:
     taken = {port: str(free_port()) for port in PORTS}
     config = home / "site" / "config" / "syncer.yaml"
     if config.exists():
-        config.write_text(_replaced(config.read_text(encoding="utf-8"), taken), encoding="utf-8")
+        text = config.read_text(encoding="utf-8").replace("# status_page: {", "status_page: {")
+        config.write_text(_replaced(text, taken), encoding="utf-8")
     printed = _bash(_replaced(script, taken), home)
     return _replaced(printed, {free: port for port, free in taken.items()})
 
