@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, suppress
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from urllib.parse import urlsplit
@@ -378,6 +379,30 @@ def test_configs_that_swap_their_names_are_back_at_once(sites: list[OneOfMany]) 
             synced(daemon, "blog")
             synced(daemon, "shop")
         assert not any("Another daemon" in line for line in daemon.lines)
+
+
+def test_a_config_that_is_renamed_while_its_site_syncs_is_back_as_soon_as_that_sync_has_ended(
+    tmp_path: Path, relay: Relay
+) -> None:
+    blog, shop = make_sites(tmp_path, relay.url, "blog", "shop", pages=120)
+    names = [blog.config, *(blog.configs / f"{name}.yaml" for name in ("zoo", "ant", "new"))]
+    with daemon_of(shop, first=HASTY.replace("RETRY_SECONDS = 0.3", "RETRY_SECONDS = 900.0")) as daemon:
+        daemon.until("blog: Syncing")
+        daemon.until("Status page at")
+        for before, after in pairwise(names):
+            until(lambda: "blog" in running(shop))
+            before.rename(after)
+            daemon.send(signal.SIGHUP)
+            daemon.until("blog: No longer synced")
+            daemon.until("blog: Syncing")
+        synced(daemon, "blog")
+        assert not any("left out" in line for line in daemon.lines)
+
+
+def running(site: OneOfMany) -> set[str]:
+    """The sites that are syncing now."""
+    shown = status(site)["sites"]
+    return {name for name, each in shown.items() if each["daemon"]["running"]}  # type: ignore[index]
 
 
 def test_a_site_whose_state_moves_keeps_syncing_and_so_does_one_that_is_reloaded(sites: list[OneOfMany]) -> None:
