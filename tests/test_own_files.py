@@ -206,8 +206,7 @@ def test_a_config_and_a_key_that_are_no_files_are_an_error_and_nothing_waits(
     kind(odd, odd)
     for command in COMMANDS:
         ended = run(warm, site, *command, config=odd)
-        code = 1 if command[0] == "check" and kind is not directory else 2  # a directory stands for its configs
-        assert (ended.code, str(odd) in ended.out + ended.err) == (code, True), ended
+        assert (ended.code, str(odd) in ended.out + ended.err) == (1 if command[0] == "check" else 2, True), ended
     site.configure(youtube=f"api_key_file: {odd}")
     ended = run(warm, site, "sync")
     assert (ended.code, str(odd) in ended.err) == (2, True), ended

@@ -28,7 +28,7 @@ def command(settings: Settings, offline: bool, as_json: bool, site_names: tuple[
     from syncer.cli.show import show_json
     from syncer.cli.site_check import show_findings
 
-    if settings.several:
+    if settings.several and _has_configs(settings):
         from syncer.cli.check_sites import check_sites
 
         return printed(check_sites(settings, site_names, offline=offline, as_json=as_json))
@@ -36,6 +36,16 @@ def command(settings: Settings, offline: bool, as_json: bool, site_names: tuple[
     if as_json:
         show_json(document)
     return printed(code)
+
+
+def _has_configs(settings: Settings) -> bool:
+    """Whether there is a config to check; if not, that is the one finding, as for a config that is missing."""
+    from syncer.errors import ConfigError
+
+    try:
+        return bool(settings.each())
+    except ConfigError:
+        return False
 
 
 def _findings(settings: Settings, site_names: Sequence[str], *, offline: bool) -> Iterator[Finding]:
