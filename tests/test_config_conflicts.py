@@ -34,7 +34,7 @@ def config(
     ],
 )
 def test_the_second_of_two_that_exclude_each_other_is_left_out(second: ConfigIdentity, said: str | None) -> None:
-    conflicts = find_conflicts([config("a"), second, config("c")], PAGE, "a")
+    conflicts = find_conflicts([config("a", page=PAGE), second, config("c")], PAGE)
     assert conflicts.keys() == ({"b"} if said else set())
     if said:
         assert conflicts["b"].message.startswith(said)
@@ -42,13 +42,21 @@ def test_the_second_of_two_that_exclude_each_other_is_left_out(second: ConfigIde
 
 
 def test_the_config_that_says_where_the_page_is_may_change_that_which_takes_a_restart() -> None:
-    assert not find_conflicts([config("a", page={"listen": "127.0.0.1:1"})], PAGE, "a")
+    other = {"listen": "127.0.0.1:1"}
+    assert not find_conflicts([config("a", page=other), config("b", page=PAGE)], PAGE, PAGE)
+
+
+def test_a_config_may_set_another_page_than_is_served_if_no_other_one_sets_any() -> None:
+    moved, served = {"listen": "127.0.0.1:1"}, {**PAGE, "listen": "127.0.0.1:2"}
+    assert not find_conflicts([config("a"), config("b", page=moved)], PAGE, served)
+    assert not find_conflicts([config("a"), config("b", page=moved), config("c", page=served)], PAGE, served)
+    assert find_conflicts([config("a", page=served), config("b", page=moved)], PAGE, served).keys() == {"b"}
 
 
 def test_the_first_config_that_sets_the_page_says_where_it_is_wherever_its_file_name_sorts() -> None:
     other = {"listen": "127.0.0.1:1"}
-    assert not find_conflicts([config("a"), config("b", page=other), config("c", page=other)], PAGE, "")
-    conflicts = find_conflicts([config("a"), config("b", page=other), config("c", page={"hosts": ("x",)})], PAGE, "")
+    assert not find_conflicts([config("a"), config("b", page=other), config("c", page=other)], PAGE)
+    conflicts = find_conflicts([config("a"), config("b", page=other), config("c", page={"hosts": ("x",)})], PAGE)
     assert {path: each.message.partition(",")[0] for path, each in conflicts.items()} == {
         "c": "`status_page.hosts` differs from the one in b"
     }
@@ -63,7 +71,7 @@ CONFIGS = st.lists(st.builds(config, st.uuids().map(str), NAMES, NAMES, NAMES), 
 def test_what_is_used_has_nothing_in_common_and_what_is_not_has_something_in_common_with_an_earlier_one(
     configs: list[ConfigIdentity],
 ) -> None:
-    conflicts = find_conflicts(configs, PAGE, "")
+    conflicts = find_conflicts(configs, PAGE)
     used = [each for each in configs if each.path not in conflicts]
     for key in ("name", "site", "state"):
         assert len({getattr(each, key) for each in used}) == len(used)

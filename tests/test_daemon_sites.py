@@ -500,6 +500,21 @@ def test_the_page_is_where_a_config_says_although_others_that_do_not_say_come_fi
         assert not any("left out" in line for line in daemon.lines)
 
 
+def test_the_only_config_that_sets_the_page_comes_back_with_another_one_which_takes_a_restart(
+    sites: list[OneOfMany],
+) -> None:
+    blog, shop = sites
+    text = shop.config.read_text(encoding="utf-8")
+    shop.config.write_text(re.sub("(?m)^status_page: .*\n", "", text), encoding="utf-8")
+    with daemon_of(shop) as daemon:
+        synced(daemon, "blog")
+        break_config(blog)
+        daemon.until("Site left out")
+        blog.configure(schedule=OFTEN, status_page="listen: '127.0.0.1:1'")
+        assert "WARNING blog: `status_page.listen` takes effect when" in daemon.until("takes effect")
+        synced(daemon, "blog")
+
+
 @pytest.mark.parametrize("kind", ["name", "site", "state", "page"])
 def test_two_configs_that_exclude_each_other(sites: list[OneOfMany], kind: str) -> None:
     """Of two alike, the one that is served stays."""

@@ -30,7 +30,9 @@ def check_sites(settings: Settings, names: Sequence[str], *, offline: bool, as_j
     every = read_sites(settings)
     choice = every.only(names)
     identities = [identity_of(site.settings.config_path, site.config) for site in every.sites]
-    conflicts = find_conflicts(identities, page_keys(StatusPage()), "")
+    conflicts = find_conflicts(identities, page_keys(StatusPage()))
+    says = [number for number, each in enumerate(identities) if each.page and each.path not in conflicts]
+    serving = says[0] if says else 0
     checked = [CheckedSite(site.config, _key(site)) for site in every.sites]
     first = next(iter([*choice.left_out, *(site.name for site in choice.sites)]))
 
@@ -42,7 +44,7 @@ def check_sites(settings: Settings, names: Sequence[str], *, offline: bool, as_j
     turns = {path: partial(turn, path, invalid(error)) for path, error in choice.left_out.items()}
     for number, site in enumerate(every.sites):
         if site.name in names or not names:
-            own = findings_of(site.settings, site.config, offline=offline, is_first=not number)
+            own = findings_of(site.settings, site.config, offline=offline, serves=number == serving)
             shared = compare(checked[number], checked[:number])
             turns[site.name] = partial(
                 turn, site.name, chain(own, shared, _left_out(conflicts.get(identities[number].path)))

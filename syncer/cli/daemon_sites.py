@@ -19,7 +19,8 @@ from syncer.cli.config_files import ConfigFiles, findings_in
 from syncer.cli.log_setup import REDACTOR
 from syncer.cli.open_site import Opening, OpenSite, SiteWiring
 from syncer.cli.reloadable_config import SiteConfig, read_site_config
-from syncer.config.conflicts import ConfigConflict, find_conflicts, page_keys
+from syncer.config.conflicts import ConfigConflict, find_conflicts, other_keys, page_keys
+from syncer.config.sections import StatusPage
 from syncer.daemon.disk_calls import DiskCalls
 from syncer.daemon.loop import SiteChanges
 from syncer.daemon.site_names import about
@@ -29,7 +30,6 @@ from syncer.status_page.serve import shared_socket_path
 
 if TYPE_CHECKING:
     from syncer.cli.settings import Settings
-    from syncer.config.sections import StatusPage
     from syncer.daemon.site import DaemonConfig, DaemonSite
     from syncer.daemon.systemd import Systemd
     from syncer.status_page.metrics import Counters
@@ -115,8 +115,8 @@ class DaemonSites:
         self._has_closed_one = False
         self.page: StatusPage | None = None
         """The settings of the status page: those of the first valid config that has any."""
-        self._page_path = ""
-        """That config; empty if none has any."""
+        self._served: Mapping[str, object] | None = None
+        """All its keys, once it is known."""
         self._current: Mapping[str, Sources] = {}
         self._left_out: Mapping[str, str] = {}
 
@@ -126,12 +126,15 @@ class DaemonSites:
         Raises ConfigError where two have one name, and what is wrong with the first one where none is left.
         """
         self._read(self._files.found)
-        valid = [each.read for each in self._configs.values() if isinstance(each.read, SiteConfig)]
-        for read in sorted(valid, key=lambda each: not each.identity.page)[:1]:
-            self.page, self._page_path = read.config.status_page, read.identity.path if read.identity.page else ""
-        for path, conflict in self._conflicts().items():
+        conflicts = self._conflicts()
+        for path, conflict in conflicts.items():
             if conflict.same_name:
                 raise ConfigError(f"{path}: {conflict.message}")
+        reads = [each.read for path, each in self._configs.items() if path not in conflicts]
+        valid = [read for read in reads if isinstance(read, SiteConfig)]
+        for read in sorted(valid, key=lambda each: not each.identity.page)[:1]:
+            self.page = read.config.status_page
+        self._served = page_keys(self.page)
         changes = self._use(reloaded=False)
         if not changes.added:
             raise next(each.left_out for each in self._configs.values() if each.left_out)
@@ -254,7 +257,7 @@ class DaemonSites:
         valid = [(each.keeps_site, each.read) for each in self._configs.values()]
         valid.sort(key=lambda each: not each[0])
         identities = [read.identity for _, read in valid if isinstance(read, SiteConfig)]
-        return find_conflicts(identities, page_keys(self.page), self._page_path)
+        return find_conflicts(identities, page_keys(StatusPage()), self._served)
 
     def _use(self, *, reloaded: bool) -> SiteChanges:
         """Open, change and remove sites as the configs say; `reloaded`: all were read, because that was requested."""
@@ -323,6 +326,10 @@ class DaemonSites:
         if site := opening.leave():
             config.site, config.left_out = site, None
             changes.added.append(site.daemon_site)
+            if self._served and (keys := other_keys(read.identity, self._served)):
+                with about(site.name):
+                    message = "`status_page.%s` takes effect when the daemon is restarted; until then, the page stays"
+                    log.warning(message, keys[0], extra={"event": "needs-restart"})
             self._name_socket_for(config.path, site)
         elif error:
             self._counters.forget(read.config.site_name)

@@ -46,8 +46,8 @@ def invalid(error: ConfigError) -> Iterator[Finding]:
     yield from (Finding("config", Level.ERROR, line) for line in str(error).splitlines())
 
 
-def findings_of(settings: Settings, config: Config, *, offline: bool, is_first: bool = True) -> Iterator[Finding]:
-    """Yield what is found in a site whose config is valid; `is_first`: its `status_page` is the one of the daemon."""
+def findings_of(settings: Settings, config: Config, *, offline: bool, serves: bool = True) -> Iterator[Finding]:
+    """Yield what is found in a site whose config is valid; `serves`: its `status_page` is the one of the daemon."""
     from syncer.check.findings import Finding, Level
     from syncer.check.pages import check_generator
     from syncer.check.setup import check
@@ -78,7 +78,7 @@ def findings_of(settings: Settings, config: Config, *, offline: bool, is_first: 
         can_start &= finding.level is not Level.ERROR or finding.name not in {"key", "state"}
         yield finding
     yield from check_generator(config, settings.config_path)
-    served = config if is_first else config.model_copy(update={"status_page": None})
+    served = config if serves else config.model_copy(update={"status_page": None})
     yield from _check_daemon(served, settings.environ, can_start=can_start)
 
 

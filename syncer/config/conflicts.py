@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -53,31 +53,31 @@ def page_keys(page: StatusPage | None) -> Mapping[str, object]:
     return {"listen": page.listen, "token_env": page.token_env, "hosts": page.hosts}
 
 
+def other_keys(candidate: ConfigIdentity, page: Mapping[str, object]) -> Sequence[str]:
+    """Return the keys of `status_page` that the config sets to something else than this page has."""
+    return [key for key, value in candidate.page.items() if value != page[key]]
+
+
 def find_conflicts(
-    candidates: Iterable[ConfigIdentity], page: Mapping[str, object], page_path: str
+    candidates: Iterable[ConfigIdentity], default: Mapping[str, object], served: Mapping[str, object] | None = None
 ) -> Mapping[str, ConfigConflict]:
     """Return the configs that cannot be used, by path; of two that exclude each other, the first one can.
 
-    `page` has all keys of the status page as it is served, and `page_path` is the config that says so. If that is
-    empty, none said so yet, and `page` is the default: then the first config that sets other keys can. This touches no
-    disk.
+    The first that sets `status_page` says where the page is, with `default` for the keys that it does not set. One that
+    says where the page is `served` now can be used, too. This touches no disk.
     """
     conflicts: dict[str, ConfigConflict] = {}
     used: list[ConfigIdentity] = []
     for candidate in candidates:
-        conflict = _conflict(candidate, used, page, page_path)
+        conflict = _conflict(candidate, used) or _page_conflict(candidate, used, default, served)
         if conflict:
             conflicts[candidate.path] = conflict
         else:
             used.append(candidate)
-            if candidate.page and not page_path:
-                page, page_path = {**page, **candidate.page}, candidate.path
     return conflicts
 
 
-def _conflict(
-    candidate: ConfigIdentity, used: Iterable[ConfigIdentity], page: Mapping[str, object], page_path: str
-) -> ConfigConflict | None:
+def _conflict(candidate: ConfigIdentity, used: Iterable[ConfigIdentity]) -> ConfigConflict | None:
     for other in used:
         if candidate.name == other.name:
             return ConfigConflict(
@@ -88,10 +88,20 @@ def _conflict(
         if candidate.state == other.state:
             message = f"`state.directory`: {other.path} uses the same one, {candidate.state}; set another one"
             return ConfigConflict(message)
-    keys = [key for key, value in candidate.page.items() if value != page[key]]
-    if not keys or page_path in ("", candidate.path):
+    return None
+
+
+def _page_conflict(
+    candidate: ConfigIdentity,
+    used: Iterable[ConfigIdentity],
+    default: Mapping[str, object],
+    served: Mapping[str, object] | None,
+) -> ConfigConflict | None:
+    first = next((other for other in used if other.page), candidate)
+    keys = other_keys(candidate, {**default, **first.page})
+    if not keys or (served and not other_keys(candidate, served)):
         return None
     return ConfigConflict(
-        f"`status_page.{keys[0]}` differs from the one in {page_path}, which says where the one status page of all"
+        f"`status_page.{keys[0]}` differs from the one in {first.path}, which says where the one status page of all"
         " sites is; remove `status_page` here"
     )
