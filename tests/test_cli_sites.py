@@ -399,3 +399,16 @@ def test_the_shell_completes_the_names_of_sites(sites: Sites, monkeypatch: pytes
     with Fork("-m", "syncer", cwd=sites.root, env=shell, stdout=PIPE, stderr=PIPE) as process:
         out, err = process.communicate(timeout=TIMEOUT)
     assert (out, err) == ("plain,shelf\nplain,shop\n", "")
+
+
+@pytest.mark.parametrize("command", ["sync", "status", "check"])
+def test_two_sites_of_one_name_do_not_matter_to_a_third_one_that_you_name(
+    sites: Sites, syncer: Run, command: str
+) -> None:
+    for name in ("blog", "docs", "shop"):
+        sites.add(name)
+    sites.configure("shop", more="name: blog\n")
+    ran = syncer("-c", "sites.d", command, "--site", "docs", "--json")
+    assert (ran.code, list(ran.document["sites"])) == (0, ["docs"]), ran
+    assert syncer("-c", "sites.d", command, "--site", "blog").code == 2
+    assert not sites["blog"].state.exists()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from syncer.cli.settings import Settings
@@ -44,23 +44,32 @@ class SiteChoice:
     sites: Sequence[ChosenSite]
     left_out: Mapping[str, LeftOut]
     """The paths of the configs that are invalid, and what is wrong with each."""
+    alike: Mapping[str, ConfigError]
+    """The names that two of the sites have."""
+    every: Sequence[ChosenSite]
+    """Also those that the command is not about."""
 
     def only(self, names: Collection[str]) -> SiteChoice:
         """Return those with these names; no name: all of them. Raises UsageError where no site can have a name.
 
-        If all names are found, an invalid config is about another site. Else it may be the one of a missing site.
+        Raises ConfigError for a name that two sites have. If all names are found, an invalid config is about another
+        site. Else it may be the one of a missing site.
         """
+        for name in names or self.alike:
+            if name in self.alike:
+                raise self.alike[name]
         if not names:
             return self
         known = [site.name for site in self.sites]
         unknown = [name for name in names if name not in known]
         if unknown and not self.left_out:
             raise unknown_site(unknown[0], known)
-        return SiteChoice([site for site in self.sites if site.name in names], self.left_out if unknown else {})
+        chosen = [site for site in self.sites if site.name in names]
+        return replace(self, sites=chosen, left_out=self.left_out if unknown else {})
 
 
 def choose_sites(settings: Settings, names: Collection[str] = ()) -> SiteChoice:
-    """Return the sites with these names, or all. Raises what `read_sites` and `only` raise.
+    """Return the sites with these names, or all. Raises what `only` raises.
 
     Raises ConfigError, with all that is wrong, also where no config is valid.
     """
@@ -73,10 +82,11 @@ def choose_sites(settings: Settings, names: Collection[str] = ()) -> SiteChoice:
 
 
 def read_sites(settings: Settings) -> SiteChoice:
-    """Read all configs. An invalid one leaves out its site. Raises ConfigError where two sites have one name."""
+    """Read all configs. An invalid one leaves out its site."""
     configs: dict[str, str] = {}
     sites: dict[str, ChosenSite] = {}
     left_out: dict[str, LeftOut] = {}
+    alike: dict[str, ConfigError] = {}
     for own in settings.each():
         path = own.config_paths[0]
         try:
@@ -87,9 +97,12 @@ def read_sites(settings: Settings) -> SiteChoice:
         name = config.site_name
         if name in sites:
             both = f"{configs[name]} and {path}"
-            raise ConfigError(f"{both}: both sites are called '{name}'; set another `name` in one of the configs")
+            message = f"{both}: both sites are called '{name}'; set another `name` in one of the configs"
+            alike.setdefault(name, ConfigError(message))
+            continue
         sites[name], configs[name] = ChosenSite(name, own, config), path
-    return SiteChoice(list(sites.values()), left_out)
+    every = list(sites.values())
+    return SiteChoice(every, left_out, alike, every)
 
 
 def require_name(config: Config, names: Iterable[str]) -> None:
