@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from syncer.config import sections
-from syncer.daemon.agenda import PUNCTUAL_WITHIN, Agenda, QuotaRetry
+from syncer.daemon.agenda import PUNCTUAL_WITHIN, Agenda, QuotaRetry, phase_of
 from syncer.decide.quota import next_reset
 from syncer.decide.schedule import Schedule
 from syncer.errors import ContentGone, ExitCode, Locked, Stopped
@@ -340,44 +341,44 @@ def test_whatever_happens_the_next_sync_is_never_before_now_nor_further_off_than
             assert of.start <= of.quota_retry.at
 
 
-# --- many sites that are overdue together -----------------------------------------------------------------------------
+# --- several sites: each has its own times ----------------------------------------------------------------------------
 
 
-@given(st.sampled_from(SCHEDULES), st.one_of(st.none(), st.timedeltas(-HOUR, 60 * 24 * HOUR)), SHARES, SHARES)
+PHASES = st.floats(0, 1, exclude_max=True)
+
+
+@given(st.sampled_from(SCHEDULES), st.one_of(st.none(), st.timedeltas(-HOUR, 60 * 24 * HOUR)), SHARES, PHASES)
 @examples(200)
-def test_where_sites_are_overdue_together_each_goes_on_after_a_part_of_its_interval_and_never_later(
-    keys: dict[str, str], ago: timedelta | None, share: float, later: float
+def test_one_of_several_sites_syncs_in_each_interval_at_its_own_time_whoever_else_syncs(
+    keys: dict[str, str], ago: timedelta | None, share: float, phase: float
 ) -> None:
-    """What is not overdue, and every cron, is as if the site had the daemon for itself."""
     last = None if ago is None else START - ago
-    own = Agenda.at_start(schedule(**keys), last, START, share)
-    spread = Agenda.at_start(schedule(**keys), last, START, share, spreads=True)
-    assert spread.start == own.start
-    if own.start > START or "cron" in keys:
-        assert spread.has_times_of(own)
+    alone = Agenda.at_start(schedule(**keys), last, START, share)
+    of = Agenda.at_start(schedule(**keys), last, START, share, phase=phase)
+    if "cron" in keys:
+        assert (of.start, of.has_times_of(alone)) == (alone.start, True), "a cron means what it says"
         return
-    first = spread.next_start(START, 0)
-    every = spread.schedule.every
+    every, jitter = of.schedule.every, of.schedule.jitter
+    assert START <= of.start <= alone.start + jitter, "never later than if it were alone"
+    first = of.next_start(START, 0)
     assert START < first <= START + every
-    assert first <= spread.next_start(START, later) <= first + spread.schedule.jitter
-    assert spread.next_start(first, 0) == first + every, "from then on, the interval is whole"
+    assert of.next_start(first, 0) == first + every
+    elsewhere = of.after_last_sync(START, START + jitter, share)
+    assert elsewhere.next_start(START, 0) == first, "no sync of another process moves it"
+    restarted = Agenda.at_start(schedule(**keys), first, first + every / 2, 0, phase=phase)
+    assert restarted.start == first + every, "nor does a restart"
 
 
-@given(st.lists(SHARES, min_size=50, max_size=50, unique_by=lambda share: round(share, 2)))
-@examples(20)
-def test_overdue_sites_are_spread_over_the_whole_interval(shares: list[float]) -> None:
-    starts = [
-        Agenda.at_start(schedule(every="6h"), None, START, share, spreads=True).next_start(START, 0) for share in shares
-    ]
-    expected = sorted(START + (6 * HOUR * (1 - share) or 6 * HOUR) for share in shares)
-    assert all(
-        abs(found - wanted) < timedelta(seconds=1) for found, wanted in zip(sorted(starts), expected, strict=True)
-    )
+def test_a_time_that_was_missed_is_caught_up_on_at_once() -> None:
+    def started(last: datetime) -> datetime:
+        return Agenda.at_start(schedule(every="6h"), last, START, 0, phase=0.5).start
+
+    own = START - HOUR  # START is at 04:00, and half of six hours after midnight is 03:00
+    assert [started(own - HOUR), started(own), started(own + MINUTE)] == [START, own + 6 * HOUR, own + 6 * HOUR]
 
 
-def test_sites_that_a_shorter_interval_makes_overdue_together_are_spread_too() -> None:
-    def changed(share: float) -> datetime:
-        before = Agenda.at_start(schedule(every="24h"), START - 8 * HOUR, START, 0.5, spreads=True)
-        return before.after_config(schedule(every="6h"), START, share).next_start(START, 0)
-
-    assert [changed(share) for share in (0.25, 0.5)] == [START + 4.5 * HOUR, START + 3 * HOUR]
+def test_sites_that_were_synced_together_are_spread_over_the_interval() -> None:
+    phases = [phase_of(f"/srv/site-{number}") for number in range(200)]
+    starts = sorted(Agenda.at_start(schedule(every="6h"), START, START, 0, phase=phase).start for phase in phases)
+    assert starts[-1] - starts[0] > 5.5 * HOUR
+    assert max(later - earlier for earlier, later in pairwise(starts)) < 20 * MINUTE

@@ -16,6 +16,7 @@ from typing import NamedTuple
 from syncer.cli.reloadable_config import ReloadableConfig, SiteConfig
 from syncer.cli.stopping import StopSignal
 from syncer.config.formats import duration
+from syncer.daemon.agenda import phase_of
 from syncer.daemon.memory import give_back
 from syncer.daemon.notify import Notifier
 from syncer.daemon.site import BuildJob, DaemonConfig, DaemonSite, SiteEnvironment, SyncRequest
@@ -41,7 +42,7 @@ class SiteWiring(NamedTuple):
     wake: Callable[[], None]
     """Wakes the main thread."""
     several: bool
-    """Whether the daemon may have several sites: then the log names each, and their syncs are spread."""
+    """Whether the daemon may have several sites: then the log names each, and each has times of its own."""
 
 
 class OpenSite:
@@ -63,9 +64,8 @@ class OpenSite:
         self.lock = DaemonLock(config.state_directory)
         try:
             environment = SiteEnvironment(now, wiring.wake, watched, lambda: self.reloadable.error)
-            self.daemon_site = DaemonSite(
-                self.daemon_config(), environment, Random(), name=self._label, spreads=wiring.several
-            )
+            phase = phase_of(os.path.realpath(config.site)) if wiring.several else None
+            self.daemon_site = DaemonSite(self.daemon_config(), environment, Random(), name=self._label, phase=phase)
             with about(self._label):
                 settle(config, now)
                 _log_started(config.site, read)

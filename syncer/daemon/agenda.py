@@ -6,16 +6,25 @@ It uses no clock, thread or randomness of its own: the time comes in as `now`, w
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from hashlib import blake2b
 
 from syncer.decide.quota import PARKING_MARGIN, next_reset
 from syncer.decide.schedule import Schedule, delayed, first_time, longest_interval, next_time, retry_after, set_back
 from syncer.errors import ExitCode, Stopped, SyncerError
 from syncer.status.report import SyncReport
 
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
 PUNCTUAL_WITHIN = timedelta(seconds=10)
 """A sync that begins within this time of its due time was not delayed by a machine that slept."""
+
+
+def phase_of(site: str) -> float:
+    """Return where in each interval one of several sites syncs, from 0 to 1: the same for the same path of the site."""
+    return int.from_bytes(blake2b(os.fsencode(site), digest_size=4).digest()) / 2**32
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,17 +57,16 @@ class Agenda:
     quota_retry: QuotaRetry | None = None
     triggered: bool = False
     """Whether a triggered sync begins now, or is running."""
-    spreads: bool = False
-    """Whether the next syncs are spread over the interval of `every` if one is overdue: as other sites' may be."""
+    phase: float | None = None
+    """Where in each interval of `every` this one of several sites syncs, from 0 to 1; None: counted from its syncs."""
 
     @classmethod
     def at_start(
-        cls, schedule: Schedule, last_sync: datetime | None, now: datetime, share: float, *, spreads: bool = False
+        cls, schedule: Schedule, last_sync: datetime | None, now: datetime, share: float, *, phase: float | None = None
     ) -> Agenda:
         """Return the agenda of a daemon that begins now, or of a site that is added now."""
-        due = first_time(schedule, last_sync, now)
-        agenda = cls(schedule, due, longest_interval(schedule, now), due, last_sync, spreads=spreads)
-        return _counting_from(agenda, due, now, share)
+        agenda = cls(schedule, now, longest_interval(schedule, now), now, last_sync, phase=phase)
+        return _after_schedule(agenda, now, share)
 
     def has_times_of(self, other: Agenda) -> bool:
         """Whether both have the same schedule and count from the same time."""
@@ -113,19 +121,19 @@ class Agenda:
         agenda = self
         if schedule != self.schedule:
             agenda = replace(self, schedule=schedule, interval=longest_interval(schedule, now))
-            agenda = _counting_from(agenda, first_time(schedule, self.last_sync, now), now, share)
+            agenda = _after_schedule(agenda, now, share)
         return replace(agenda, failures=0, start=now) if self.failures else agenda
 
     def after_last_sync(self, last_sync: datetime | None, now: datetime, share: float) -> Agenda:
         """Return the agenda after the state was checked for when the last whole sync began; None: not known now.
 
         `every` counts from a sync that was triggered or that another process made, but not from a scheduled one, whose
-        delays must not add up. The times of a `cron` stay.
+        delays must not add up. The times of a `cron`, and of one of several sites, stay.
         """
         if self.triggered or last_sync is None or last_sync == self.last_sync:
             return self
         agenda = replace(self, last_sync=last_sync)
-        if last_sync == self.own_sync or last_sync > now or self.schedule.cron:
+        if last_sync == self.own_sync or last_sync > now or self.schedule.cron or self.phase is not None:
             return agenda
         return _counting_from(agenda, next_time(self.schedule, last_sync, now), now, share)
 
@@ -140,15 +148,24 @@ def _after_failure(agenda: Agenda, now: datetime) -> Agenda:
     return replace(agenda, failures=failures, start=now + retry_after(failures, agenda.interval))
 
 
-def _counting_from(agenda: Agenda, due: datetime, now: datetime, share: float) -> Agenda:
-    """Count from this time, unless a triggered sync is about to begin: then the scheduler counts on from that one.
+def _after_schedule(agenda: Agenda, now: datetime, share: float) -> Agenda:
+    """Count the times of a schedule that is new to the site, and catch up at once on one that was missed.
 
-    Where many sites are overdue together, the sync after this one comes at a random time within the interval: else all
-    of them would be due together again and again.
+    Several sites that were synced, or missed, together would be due together in each interval that counts from then. So
+    each has times of its own, which no sync moves: the beginnings of intervals since 1970, later by its phase.
     """
+    every, last = agenda.schedule.every, agenda.last_sync
+    if agenda.phase is None or agenda.schedule.cron:
+        return _counting_from(agenda, first_time(agenda.schedule, last, now), now, share)
+    first = EPOCH + timedelta(seconds=int(agenda.phase * every.total_seconds()))
+    newest = first + (now - first) // every * every
+    due = newest + every if last and newest <= last <= now else now
+    return replace(_counting_from(agenda, due, now, share), counted_from=newest)
+
+
+def _counting_from(agenda: Agenda, due: datetime, now: datetime, share: float) -> Agenda:
+    """Count from this time, unless a triggered sync is about to begin: then the scheduler counts on from that one."""
     start = due if due <= now else delayed(agenda.schedule, due, share)
-    if due <= now and agenda.spreads and agenda.schedule.cron is None:
-        due = now - share * agenda.schedule.every
     waits = agenda.triggered and agenda.start <= now
     return _with_quota_retry(replace(agenda, counted_from=due, start=agenda.start if waits else start), now)
 

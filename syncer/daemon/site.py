@@ -128,9 +128,9 @@ class DaemonSite:
         rng: Random,
         *,
         name: str | None = None,
-        spreads: bool = False,
+        phase: float | None = None,
     ) -> None:
-        """Read its state. `name` is how the log names it, None where there is only one; `spreads`: see `Agenda`."""
+        """Read its state. `name` is how the log names it, None where there is only one; `phase`: see `Agenda`."""
         self.name = name
         self._environment = environment
         self._rng = rng
@@ -142,7 +142,7 @@ class DaemonSite:
         self._lock = threading.Lock()
         """Guards all below: several threads read it, or write it."""
         self._config = config
-        self._agenda = Agenda.at_start(config.schedule, past.whole, self._started, rng.random(), spreads=spreads)
+        self._agenda = Agenda.at_start(config.schedule, past.whole, self._started, rng.random(), phase=phase)
         self._last = past.last
         self._due: datetime | None = None
         """When the sync became due that waits for its turn; None: none waits."""
