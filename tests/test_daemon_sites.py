@@ -274,7 +274,7 @@ def test_a_refused_key_a_locked_repository_and_lost_pages_are_problems_of_their_
     refused.configure(schedule=OFTEN, youtube=f"api_key_file: {refused.root}/key, {QUICK}")
     repository(locked)
     (locked.root / ".git" / "index.lock").touch()
-    shutil.rmtree(lost.root / "content")
+    (lost.root / "content").rename(lost.root / "unmounted")
     with daemon_of(shop) as daemon:
         synced(daemon, "shop", 3)
         for name in ("refused", "locked", "lost"):

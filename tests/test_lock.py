@@ -147,9 +147,9 @@ def test_a_child_process_does_not_inherit_the_lock(tmp_path: Path) -> None:
 
 
 def test_the_directory_is_made_and_kept_out_of_commits(tmp_path: Path) -> None:
-    try_lock(tmp_path / "a/b/.syncer")
+    try_lock(tmp_path / ".syncer")
 
-    assert (tmp_path / "a/b/.syncer/.gitignore").read_text() == "*\n"
+    assert (tmp_path / ".syncer/.gitignore").read_text() == "*\n"
 
 
 def test_a_gitignore_that_was_edited_is_kept(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import stat
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from syncer.check.findings import Finding, Level
@@ -25,6 +26,7 @@ from syncer.git.remote import require_remote
 from syncer.git.repository import Repository, find_repository, relative_to_top
 from syncer.model import Bucket, Count, VideoId
 from syncer.state.database import Database, open_copy, open_state
+from syncer.state.directory import require_place
 from syncer.state.ledger import QuotaLedger, UnitStock
 from syncer.state.lock import is_held, require_writable
 from syncer.state.search import oldest_reading
@@ -78,6 +80,7 @@ def check(
     yield from _check_intervals(config, now)
     yield from _check_git(config)
     try:
+        require_place(Path(os.path.normpath(config.site)), config.state_directory)
         require_writable(config.state_directory)
         database = open_copy(config.state_directory, config.site)
     except SyncerError as error:

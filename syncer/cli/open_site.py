@@ -29,7 +29,7 @@ from syncer.status_page.metrics import SiteCounters
 from syncer.status_page.reading import Sources
 from syncer.status_page.serve import socket_path
 from syncer.sync.make import make_sync
-from syncer.sync.open_state import settle
+from syncer.sync.open_state import require_own_place, settle
 from syncer.sync.options import Environment, Listener, Options
 
 log = logging.getLogger("syncer.daemon")
@@ -49,8 +49,12 @@ class OpenSite:
     """Holds the lock of the site's state until it is closed."""
 
     def __init__(self, read: SiteConfig, wiring: SiteWiring) -> None:
-        """Take the lock, read the state, and complete what a crash interrupted. Raises Locked and StateError."""
+        """Take the lock, read the state, and complete what a crash interrupted.
+
+        Raises Locked and StateError.
+        """
         config = read.config
+        require_own_place(config)
         watched = WatchedState(config.state_directory, os.path.realpath(config.site), past_syncs)
         with suppress(StateDamaged):  # the first sync sets it aside; all else that is wrong is reported now
             watched.look()
@@ -128,6 +132,7 @@ class OpenSite:
         options = Options(scheduled=not request.triggered, accept=request.accept, unread_since=request.unread_since)
         self._notifier.before_sync()
         try:
+            require_own_place(read.config)
             self.lock.keep()
             report = make_sync(read.config, options, environment, listener)
             self._counters.ended(report)

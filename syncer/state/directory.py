@@ -15,7 +15,16 @@ from shutil import copyfileobj
 from typing import NamedTuple
 
 from syncer.errors import StateError
-from syncer.own_files import MOVE_AWAY, NO_LINK, PUBLIC_MODE, UnsafeFile, open_file, overwrite, read_file
+from syncer.own_files import (
+    MOVE_AWAY,
+    NO_LINK,
+    PUBLIC_MODE,
+    UnsafeFile,
+    as_state_error,
+    open_file,
+    overwrite,
+    read_file,
+)
 
 CANNOT_WRITE = "check its permissions, or set `state.directory`"
 """What to do if the directory cannot be written."""
@@ -81,13 +90,39 @@ class SavedEdit(NamedTuple):
     file: Path
 
 
+def require_place(site: Path, directory: Path) -> None:
+    """Raise StateError where the site's directory is missing or empty, or where the state's would be in a missing one.
+
+    What is created there instead would be in the way of a moved site, or hidden below a disk that is mounted later.
+    """
+    with as_state_error(f"Cannot read {site}", "check its permissions, or correct `site` in the config"):
+        what = "missing" if not os.path.isdir(site) else "empty" if not os.listdir(site) else None
+    if what:
+        raise StateError(
+            f"The site's directory {site} is {what}; mount its disk, put it back, or correct `site` in the config"
+        )
+    if not (directory.parent.exists() or directory.is_relative_to(site)):
+        raise _without_parent(directory)
+
+
+def make_directories_above(directory: Path, site: Path) -> None:
+    """Create the directories between the site's and the state's, if the state is in the site. Raises StateError."""
+    with as_state_error(f"Cannot create the state in {directory}", CANNOT_WRITE):
+        for each in reversed(directory.parents):
+            if each != site and each.is_relative_to(site):
+                each.mkdir(mode=0o755, exist_ok=True)
+
+
 def prepare_directory(directory: Path) -> None:
     """Create the state's directory, with a .gitignore that keeps syncer's files out of commits.
 
-    Raises StateError if it has other files and no state; OSError.
+    Raises StateError if it has other files and no state, or if the directory that it is in does not exist; OSError.
     """
     require_usable(directory)
-    directory.mkdir(mode=0o755, parents=True, exist_ok=True)
+    try:
+        directory.mkdir(mode=0o755, exist_ok=True)
+    except FileNotFoundError as error:
+        raise _without_parent(directory) from error
     ignored, other = b"", _other(directory)
     with suppress(FileNotFoundError):
         ignored = read_file(directory / ".gitignore", len(IGNORE_OWN))
@@ -156,6 +191,13 @@ def saved_edits(directory: Path) -> list[SavedEdit]:
         parts = Path(folder).relative_to(top).parts[1:]
         edits += [SavedEdit("/".join((*parts, file)), Path(folder, file)) for file in files]
     return sorted(edits, key=lambda edit: edit.file)
+
+
+def _without_parent(directory: Path) -> StateError:
+    return StateError(
+        f"{directory.parent} does not exist, so syncer does not create its state there; mount its disk, create it, or"
+        " set `state.directory`"
+    )
 
 
 def _other(directory: Path) -> str | None:

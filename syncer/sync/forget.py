@@ -25,7 +25,7 @@ from syncer.state.videos import (
     forget_readings_before,
     thin_readings,
 )
-from syncer.sync.open_state import open_for_writing
+from syncer.sync.open_state import open_for_writing, require_own_place
 from syncer.sync.options import Environment
 
 if TYPE_CHECKING:
@@ -69,6 +69,7 @@ def forget(
         with open_state(directory, config.site) as database:
             readings = count_readings(database, before=selection.before, video=selection.video)
         return readings, forget_lines(diff_log, selection.lines(diff_log), dry_run=True)
+    require_own_place(config)
     with open_for_writing(config, clock=clock, sleep=sleep) as opened:
         database = opened.database
         save_last_seq(database, opened.diff_log.last_seq)

@@ -20,7 +20,7 @@ from syncer.diff_log.log import DiffLog
 from syncer.errors import Locked, StateDamaged, StateError
 from syncer.model import Change, Problem, ProblemKind
 from syncer.state.database import Database, open_database, open_to_read, set_aside
-from syncer.state.directory import DATABASE_FILE, save_edit, saved_edits
+from syncer.state.directory import DATABASE_FILE, make_directories_above, require_place, save_edit, saved_edits
 from syncer.state.intents import Record, forget_intents, mark_done, unsettled_batches
 from syncer.state.lock import LOCK_TIMEOUT, hold_lock
 from syncer.state.syncs import has_sync, last_seq
@@ -58,6 +58,8 @@ def open_for_writing(
     Locked, Stopped, StateError and, after setting it aside, StateDamaged.
     """
     directory = config.state_directory
+    if not (os.path.isdir(config.site) and os.path.isdir(directory.parent)):
+        require_own_place(config)
     with hold_lock(directory, timeout=LOCK_TIMEOUT if timeout is None else timeout, sleep=sleep):
         try:
             state = _open(config, clock(), lost)
@@ -70,6 +72,17 @@ def open_for_writing(
         except StateDamaged as error:
             aside = set_aside(directory, clock())
             raise StateDamaged(error.what, f"it was renamed to {aside.name}; run the command again") from error
+
+
+def require_own_place(config: Config) -> None:
+    """Raise StateError where the state may not be created: the site is missing or empty, as without its disk.
+
+    Directories between the site and its state are created.
+    """
+    site, directory = Path(os.path.normpath(config.site)), config.state_directory
+    require_place(site, directory)
+    if not directory.parent.is_dir():
+        make_directories_above(directory, site)
 
 
 def settle(config: Config, clock: Callable[[], datetime]) -> None:
