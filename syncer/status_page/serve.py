@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
-from tempfile import gettempdir
+from tempfile import gettempdir, mkdtemp
 
 import uvicorn
 from anyio.to_thread import current_default_thread_limiter
@@ -106,22 +106,23 @@ def _short_enough(path: Path, remedy: str) -> Path:
 
 
 def _private_directory() -> Path:
-    """Return the directory of this user's sockets, and make it if need be: another user must not replace a socket.
+    """Return a directory of this user's sockets, made if need be, that no other user can open.
 
-    Raises ConfigError where it is not a directory that this user alone can open.
+    Another user who took its name first must not keep the daemon from its start: then it is a new one with any name.
+    Raises ConfigError.
     """
-    path = Path(gettempdir(), f"syncer-{os.geteuid()}")
+    among, name = gettempdir(), f"syncer-{os.geteuid()}"
+    path = Path(among, name)
     try:
         with suppress(FileExistsError):
             path.mkdir(mode=0o700)
         status = path.lstat()
+        is_own = stat.S_ISDIR(status.st_mode) and status.st_uid == os.geteuid()
+        is_private = is_own and not stat.S_IMODE(status.st_mode) & 0o077
+        return path if is_private else Path(mkdtemp(prefix=f"{name}-", dir=among))
     except OSError as error:
         reason = error.strerror or str(error)
         raise ConfigError(f"{path}: cannot make this directory for a socket: {reason}. Set XDG_RUNTIME_DIR.") from error
-    if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid() or stat.S_IMODE(status.st_mode) & 0o077:
-        reason = "this is not a directory that only you can open, so it cannot have the daemon's socket"
-        raise ConfigError(f"{path}: {reason}. Move it away, or set XDG_RUNTIME_DIR.")
-    return path
 
 
 @contextmanager
