@@ -1,10 +1,11 @@
-"""The client of a running daemon, over its Unix socket: asks when it syncs, makes it sync, and follows that sync."""
+"""The client of a running daemon, over its Unix socket: asks what it does, makes it sync, and follows that sync."""
 
 from __future__ import annotations
 
 import http.client
 import json
 import socket
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -18,8 +19,30 @@ NO_DAEMON = "no daemon is running; start one with `syncer daemon`, or run `synce
 ANSWER_TIMEOUT = 30.0
 """Seconds that a daemon may take to respond: it does so before the sync ends."""
 
-NEXT_SYNCS_TIMEOUT = 1.0
-"""Seconds that a daemon may take to say when it syncs, which it knows; without its response, others can be shown."""
+NOT_SYNCED = "no daemon syncs this site; if the daemon left it out, its log says why; `syncer sync` needs no daemon"
+
+VIEW_TIMEOUT = 1.0
+"""Seconds that a daemon may take to say what it does, which it knows; without its response, the rest can be shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class SiteOfDaemon:
+    """What a daemon says about one of its sites."""
+
+    next_sync: datetime | None
+    """When it begins the next sync, if it knows."""
+    trouble: str | None
+    """Why the last attempt made no sync, in a sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class DaemonView:
+    """What a daemon says."""
+
+    sites: Mapping[str, SiteOfDaemon]
+    """By name."""
+    left_out: Mapping[str, str]
+    """The paths of the configs that are left out, each with the reason, one finding a line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,18 +54,25 @@ class TriggerProgress:
     """What `syncer sync --json` would print, once the sync has ended."""
 
 
-def next_syncs(path: Path) -> dict[str, datetime]:
-    """Return when the daemon that listens on this socket begins the next sync of each site, by the site's name.
+def ask(path: Path) -> DaemonView | None:
+    """Return what the daemon that listens on this socket says.
 
-    A site of which it does not say so is absent; so are all if it is of another version, or does not respond in time.
+    None: it is of another version, does not respond in time, or may not be asked.
     """
     try:
-        status, _, answer = _request(path, "GET", "/api/v1/next-syncs", None, NEXT_SYNCS_TIMEOUT)
-        sites = json.loads(answer)["sites"] if status == http.client.OK else {}
-        times = {str(name): datetime.fromisoformat(at) for name, at in sites.items() if at is not None}
+        status, _, answer = _request(path, "GET", "/api/v1/daemon", None, VIEW_TIMEOUT)
+        document = json.loads(answer) if status == http.client.OK else {}
+        sites = {name: _site_of_daemon(each) for name, each in document["sites"].items()}
+        left_out = {str(each["config"]): str(each["message"]) for each in document["left_out"]}
     except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
-        return {}
-    return {name: at for name, at in times.items() if at.tzinfo}
+        return None
+    return DaemonView(sites, left_out)
+
+
+def _site_of_daemon(document: Mapping[str, Any]) -> SiteOfDaemon:
+    at = datetime.fromisoformat(document["next_sync"]) if document["next_sync"] is not None else None
+    trouble = document["trouble"]
+    return SiteOfDaemon(at if at and at.tzinfo else None, None if trouble is None else str(trouble))
 
 
 def trigger(path: Path, prefix: str = "", *, accept: bool) -> str:
@@ -58,6 +88,8 @@ def trigger(path: Path, prefix: str = "", *, accept: bool) -> str:
     except OSError as error:
         reason = error.strerror or error
         raise NoDaemon(f"{path}: cannot reach the daemon: {reason}; only its own user and group may") from error
+    if status == http.client.NOT_FOUND:  # it went on without this site
+        raise NoDaemon(NOT_SYNCED)
     if status != http.client.ACCEPTED:
         raise NoDaemon(f"{path}: the daemon refused: {answer.decode(errors='replace')[:200]}")
     return location

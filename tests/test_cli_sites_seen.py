@@ -23,7 +23,7 @@ from syncer.diff_log.lines import timestamp
 from syncer.simulator.server import Simulator
 from syncer.simulator.world import World
 from syncer.state.lock import DaemonLock, daemon_address
-from syncer.trigger import ANSWER_TIMEOUT, next_syncs
+from syncer.trigger import ANSWER_TIMEOUT, ask
 from tests.daemon_process import Daemon, fill
 from tests.forks import PIPE, Fork
 from tests.several import Sites
@@ -344,10 +344,12 @@ def test_status_shows_when_the_daemon_syncs_next_and_not_only_what_follows_from_
     with Daemon(sites["blog"], config=sites.folder) as daemon:
         for _ in names:
             daemon.until("Sync 2")
-        known = next_syncs(socket_of(sites["blog"]))
+        view = ask(socket_of(sites["blog"]))
         found = syncer("-c", "sites.d", "status", "--json").document["sites"]
         one = syncer("-c", "sites.d/shop.yaml", "status", "--json").document
         rows = syncer("-c", "sites.d", "status").out.splitlines()[1:4]
+    assert view
+    known = {name: each.next_sync for name, each in view.sites.items() if each.next_sync}
     assert {name: datetime.fromisoformat(each["next_sync"]) for name, each in found.items()} == known
     assert one["next_sync"] == found["shop"]["next_sync"]
     assert [row.split()[-2:] for row in rows] == [f"{at:%Y-%m-%d %H:%M}".split() for at in known.values()]
@@ -362,12 +364,40 @@ def test_a_daemon_of_one_site_is_asked_too(site: Site, syncer: Run) -> None:
         assert syncer("status", "--json").document["next_sync"] == timestamp(at)
         page.steered.daemon_state = replace(page.steered.daemon_state, next_sync=None)
         assert syncer("status", "--json").document["next_sync"] != timestamp(at)
+        page.steered.daemon_state = replace(page.steered.daemon_state, trouble="The disk is gone.")
+        assert "The last sync could not run: The disk is gone.\n" in syncer("status").out
+        assert "the last sync could not run: The disk is gone.\n" in syncer("check", "--offline").out
+
+
+def test_what_a_daemon_leaves_out_says_why_in_status_check_and_trigger(
+    sites: Sites, syncer: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("blog", "shop"):
+        sites.add(name, schedule=NEVER)
+    sites.configure("shop", schedule=NEVER, youtube=f"api_key_file: {sites.root}/nowhere")
+    with Daemon(sites["blog"], config=sites.folder) as daemon:
+        daemon.until("Sync 2")
+        one = syncer("-c", "sites.d", "status", "--site", "shop").out
+        every = syncer("-c", "sites.d", "status").out
+        checked = syncer("-c", "sites.d", "check", "--offline", "--site", "shop").out
+        asked = syncer("-c", "sites.d", "trigger", "--site", "shop")
+        lock = DaemonLock(sites["shop"].state)
+        lock.name_socket(socket_of(sites["blog"]), "/sites/shop")
+        refused = syncer("-c", "sites.d/shop.yaml", "trigger")
+        assert "No daemon is running" in syncer("-c", "sites.d/shop.yaml", "status").out
+        lock.close()
+    assert "The daemon leaves out this site: " in one
+    assert "shop: the daemon leaves it out: " in every
+    assert "No daemon syncs" not in every
+    assert "daemon: The running daemon leaves out this site: " in checked
+    assert (asked.code, "the daemon leaves out this site: " in asked.err) == (2, True)
+    assert (refused.code, "no daemon syncs this site" in refused.err) == (2, True)
 
 
 @pytest.mark.parametrize(
     "body",
-    [b"[]", b"{}", b'{"sites": 3}', b'{"sites": {"a": 7}}', b'{"sites": {"a": "soon"}}', b"\xff", b"[" * 100_000,
-     b'{"sites": {"a": "2026-11-28T12:00:00"}}', None],
+    [b"[]", b"{}", b'{"sites": 3}', b'{"sites": {"a": 7}, "left_out": []}', b'{"sites": {}}', b"\xff", b"[" * 100_000,
+     b'{"sites": {"a": {"next_sync": "soon", "trouble": null}}, "left_out": []}', None],
 )  # fmt: skip
 def test_a_daemon_that_does_not_say_when_it_syncs_is_no_error(tmp_path: Path, body: bytes | None) -> None:
     """Of another version, or it does not respond: `None`."""
@@ -378,7 +408,7 @@ def test_a_daemon_that_does_not_say_when_it_syncs_is_no_error(tmp_path: Path, bo
         thread = threading.Thread(target=answer_once, args=(listener, body, ended))
         thread.start()
         before = time.monotonic()
-        assert next_syncs(tmp_path / "s") == {}
+        assert ask(tmp_path / "s") is None
         assert time.monotonic() - before < ANSWER_TIMEOUT
         ended.set()
         thread.join()

@@ -426,7 +426,7 @@ def test_a_crowd_at_one_site_is_refused_before_it_shuts_out_what_needs_no_state(
                 "/healthz",
                 "/readyz",
                 "/api/v1/sites",
-                "/api/v1/next-syncs",
+                "/api/v1/daemon",
                 "/sites?name=blog",
                 "/style.css",
             ):

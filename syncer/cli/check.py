@@ -49,6 +49,7 @@ def _has_configs(settings: Settings) -> bool:
 
 
 def _findings(settings: Settings, site_names: Sequence[str], *, offline: bool) -> Iterator[Finding]:
+    from syncer.cli.daemon_seen import Daemons
     from syncer.cli.site_check import findings_of, invalid
     from syncer.errors import ConfigError
 
@@ -61,4 +62,4 @@ def _findings(settings: Settings, site_names: Sequence[str], *, offline: bool) -
         from syncer.cli.sites import require_name
 
         require_name(config, site_names)
-    yield from findings_of(settings, config, offline=offline)
+    yield from findings_of(settings, config, offline=offline, daemon=Daemons().of(config.state_directory))

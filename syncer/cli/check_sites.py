@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from syncer.check.findings import Finding, Level
 from syncer.check.together import CheckedSite, compare
+from syncer.cli.daemon_seen import Daemons
 from syncer.cli.site_check import findings_of, invalid, show_findings
 from syncer.cli.sites import ChosenSite, Result, conclude, in_turn, read_sites, show_heading
 from syncer.cli.stopping import StopSignal
@@ -27,7 +28,7 @@ def check_sites(settings: Settings, names: Sequence[str], *, offline: bool, as_j
     What is wrong with an invalid config is a finding. Each site is compared with those before it, also with those that
     are not named. Raises UsageError for a name that no site has.
     """
-    every = read_sites(settings)
+    every, daemons = read_sites(settings), Daemons()
     choice = every.only(names)
     identities = [identity_of(site.settings.config_path, site.config) for site in every.sites]
     conflicts = find_conflicts(identities, page_keys(StatusPage()))
@@ -44,7 +45,9 @@ def check_sites(settings: Settings, names: Sequence[str], *, offline: bool, as_j
     turns = {path: partial(turn, path, invalid(error)) for path, error in choice.left_out.items()}
     for number, site in enumerate(every.sites):
         if site.name in names or not names:
-            own = findings_of(site.settings, site.config, offline=offline, serves=number == serving)
+            daemon = daemons.beside(site, every.sites)
+            serves = number == serving
+            own = findings_of(site.settings, site.config, offline=offline, daemon=daemon, serves=serves)
             shared = compare(checked[number], checked[:number])
             turns[site.name] = partial(
                 turn, site.name, chain(own, shared, _left_out(conflicts.get(identities[number].path)))

@@ -12,6 +12,7 @@ from syncer.cli.settings import Settings
 
 if TYPE_CHECKING:
     from syncer.check.findings import Finding
+    from syncer.cli.daemon_seen import SeenDaemon
     from syncer.config.sections import Config
     from syncer.errors import ConfigError
 
@@ -46,7 +47,9 @@ def invalid(error: ConfigError) -> Iterator[Finding]:
     yield from (Finding("config", Level.ERROR, line) for line in str(error).splitlines())
 
 
-def findings_of(settings: Settings, config: Config, *, offline: bool, serves: bool = True) -> Iterator[Finding]:
+def findings_of(
+    settings: Settings, config: Config, *, offline: bool, daemon: SeenDaemon, serves: bool = True
+) -> Iterator[Finding]:
     """Yield what is found in a site whose config is valid; `serves`: its `status_page` is the one of the daemon."""
     from syncer.check.findings import Finding, Level
     from syncer.check.pages import check_generator
@@ -79,10 +82,12 @@ def findings_of(settings: Settings, config: Config, *, offline: bool, serves: bo
         yield finding
     yield from check_generator(config, settings.config_path)
     served = config if serves else config.model_copy(update={"status_page": None})
-    yield from _check_daemon(served, settings.environ, can_start=can_start)
+    yield from _check_daemon(served, settings.environ, daemon, can_start=can_start)
 
 
-def _check_daemon(config: Config, environ: Mapping[str, str], *, can_start: bool) -> Iterator[Finding]:
+def _check_daemon(
+    config: Config, environ: Mapping[str, str], daemon: SeenDaemon, *, can_start: bool
+) -> Iterator[Finding]:
     """Yield what would keep `syncer daemon` from starting, or that nothing does.
 
     `can_start`: nothing else that would keep it from starting, such as no key, was found.
@@ -92,9 +97,8 @@ def _check_daemon(config: Config, environ: Mapping[str, str], *, can_start: bool
     from syncer.config.hook_address import require_hook
     from syncer.daemon.notify import require_apprise
     from syncer.errors import ConfigError
-    from syncer.state.lock import daemon_address, is_running
 
-    running = is_running(daemon_address(config.state_directory))
+    running = bool(daemon.syncs or daemon.left_out)
     wrong = []
     for require in (
         partial(require_apprise, config.notify),
@@ -105,6 +109,12 @@ def _check_daemon(config: Config, environ: Mapping[str, str], *, can_start: bool
             require()
         except ConfigError as error:
             wrong.append(Finding("daemon", Level.ERROR, f"The daemon cannot start: {error}"))
+    if daemon.left_out:
+        message = f"The running daemon leaves out this site: {daemon.left_out}"
+        wrong.append(Finding("daemon", Level.ERROR, message))
+    if daemon.said and daemon.said.trouble:
+        message = f"It is running, but the last sync could not run: {daemon.said.trouble}"
+        wrong.append(Finding("daemon", Level.WARNING, message))
     yield from wrong
     if not wrong and (running or can_start):
         yield Finding("daemon", Level.OK, "it is running" if running else "it can start")

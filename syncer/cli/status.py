@@ -17,6 +17,7 @@ def command(settings: Settings, as_json: bool, site_names: tuple[str, ...]) -> i
 
     Of several sites, it shows a line each; with --site or -v, all of each.
     """
+    from syncer.cli.daemon_seen import Daemons
     from syncer.cli.process import printed
     from syncer.cli.show import show_json
     from syncer.cli.status_output import Looks, show_status
@@ -31,7 +32,7 @@ def command(settings: Settings, as_json: bool, site_names: tuple[str, ...]) -> i
         from syncer.cli.sites import require_name
 
         require_name(config, site_names)
-    seen = Looks().look(config)
+    seen = Looks().look(config, Daemons().of(config.state_directory))
     if as_json:
         show_json(status_json(seen.status))
     else:

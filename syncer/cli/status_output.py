@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
+    from syncer.cli.daemon_seen import SeenDaemon
     from syncer.config.sections import Config
     from syncer.decide.quota import BucketStatus
     from syncer.model import Bucket, VideoId
     from syncer.state.ledger import Sharing
-    from syncer.state.lock import DaemonAddress
     from syncer.status.status import Status
 
 SITES_SHOWN = 10
@@ -29,8 +28,7 @@ class SeenStatus(NamedTuple):
     status: Status
     pages: Mapping[VideoId, Sequence[str]]
     """The pages of the videos that the status lists."""
-    daemon: bool
-    """Whether a daemon runs for the site."""
+    daemon: SeenDaemon
 
 
 class Looks:
@@ -40,44 +38,27 @@ class Looks:
         from syncer.status.buckets import LedgerLooks
 
         self._ledgers = LedgerLooks()
-        self._next_syncs: dict[Path, Mapping[str, datetime]] = {}
-        """By the sockets of the daemons."""
 
-    def look(self, config: Config) -> SeenStatus:
-        """Return the status of a site now. Raises StateError."""
+    def look(self, config: Config, daemon: SeenDaemon) -> SeenStatus:
+        """Return the status of a site now, with its daemon. Raises StateError."""
         from syncer.state.database import open_state
-        from syncer.state.lock import daemon_address, is_running
         from syncer.state.naming_pages import pages_of_videos
         from syncer.status.status import status_of
 
-        address, now = daemon_address(config.state_directory), datetime.now(UTC)
-        running = is_running(address)
-        next_sync = self._next_sync(address) if running and address else None
+        now, next_sync = datetime.now(UTC), daemon.said.next_sync if daemon.said else None
         with open_state(config.state_directory, config.site) as database:
             status = status_of(config, database, now, syncs=SYNCS_SHOWN, next_sync=next_sync, ledgers=self._ledgers)
             pages = pages_of_videos(database, status.listed)
-        return SeenStatus(status, pages, running)
-
-    def _next_sync(self, address: DaemonAddress) -> datetime | None:
-        """Return when the daemon begins the next sync of a site; None if it does not say so."""
-        from urllib.parse import unquote
-
-        from syncer.trigger import next_syncs
-
-        path, name = address.socket, unquote(address.prefix.rpartition("/")[2])
-        if path not in self._next_syncs:
-            self._next_syncs[path] = next_syncs(path)
-        found = self._next_syncs[path]
-        return found.get(name) if name else next(iter(found.values()), None)
+        return SeenStatus(status, pages, daemon)
 
 
 def show_status(seen: SeenStatus) -> None:
     """Print the status of a site."""
     _show_syncs(seen.status, daemon=seen.daemon)
-    _show_videos(seen.status, seen.pages, daemon=seen.daemon)
+    _show_videos(seen.status, seen.pages, daemon=seen.daemon.syncs)
 
 
-def _show_syncs(status: Status, *, daemon: bool) -> None:
+def _show_syncs(status: Status, *, daemon: SeenDaemon) -> None:
     from syncer.cli.show import show, show_table
     from syncer.status.buckets import in_words
     from syncer.status.build_status import build_sentence
@@ -109,10 +90,7 @@ def _show_syncs(status: Status, *, daemon: bool) -> None:
         written, unwritten = counted(status.leftovers.written, "value"), counted(status.leftovers.unwritten, "value")
         what = f"{written} written, {unwritten} not written, {counted(len(status.leftovers.files), 'left-over file')}"
         show(f"The last sync was interrupted: {what}. The next sync completes it.", "bold yellow")
-    if daemon:
-        show(f"Next sync: {utc(status.next_sync)}.")
-    else:
-        show("No daemon is running; `syncer sync` updates the counts now.")
+    _show_daemon(daemon, status.next_sync)
     for bucket, left in status.buckets.items():
         show(f"Quota {bucket}: {in_words(left)}.")
     _show_ledger(status.sharing, status.buckets)
@@ -123,6 +101,20 @@ def _show_syncs(status: Status, *, daemon: bool) -> None:
         show(f"Whether videos play: {state_sums(status.states)} (see `syncer videos`).")
     if status.build:
         show(f"Build hook: {build_sentence(status.build)}.")
+
+
+def _show_daemon(daemon: SeenDaemon, next_sync: datetime) -> None:
+    from syncer.cli.show import show
+    from syncer.wording import safe, utc
+
+    if daemon.said and daemon.said.trouble:
+        show(f"The last sync could not run: {safe(daemon.said.trouble)}", "bold yellow")
+    if daemon.syncs:
+        show(f"Next sync: {utc(next_sync)}.")
+    elif daemon.left_out:
+        show(f"The daemon leaves out this site: {safe(daemon.left_out)}", "bold yellow")
+    else:
+        show("No daemon is running; `syncer sync` updates the counts now.")
 
 
 def _show_ledger(sharing: Sharing | None, buckets: Mapping[Bucket, BucketStatus]) -> None:

@@ -8,6 +8,7 @@ from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING
 
+from syncer.cli.daemon_seen import Daemons
 from syncer.cli.show import show, show_table
 from syncer.cli.sites import ChosenSite, Result, choose_sites, conclude, in_turn, listed, show_heading
 from syncer.cli.status_output import Looks, SeenStatus, show_status
@@ -19,7 +20,6 @@ from syncer.wording import counted, safe
 
 if TYPE_CHECKING:
     from syncer.cli.settings import Settings
-    from syncer.status.status import Status
 
 MINUTES = "%Y-%m-%d %H:%M"
 """How the table shows a time: two of them, a name and three numbers fit 80 columns."""
@@ -35,12 +35,12 @@ def status_of_sites(settings: Settings, names: Sequence[str], *, as_json: bool) 
     """
     seen: dict[str, SeenStatus] = {}
     in_full = bool(names or settings.verbose)
-    choice, looks = choose_sites(settings, names), Looks()
+    choice, looks, daemons = choose_sites(settings, names), Looks(), Daemons()
 
     def turn(site: ChosenSite) -> Result:
         if in_full and not as_json:
             show_heading(site.name, is_first=site is choice.sites[0])
-        seen[site.name] = status = looks.look(site.config)
+        seen[site.name] = status = looks.look(site.config, daemons.beside(site, choice.every))
         if in_full and not as_json:
             show_status(status)
         return status_json(status.status) if as_json else {}, ExitCode.OK
@@ -72,7 +72,7 @@ def _cells(seen: SeenStatus) -> Iterator[str]:
     else:
         yield from [NONE] * 3
     yield f"{len(status.missing):,}"
-    yield "syncing now" if status.running else status.next_sync.strftime(MINUTES) if seen.daemon else NONE
+    yield "syncing now" if status.running else status.next_sync.strftime(MINUTES) if seen.daemon.syncs else NONE
 
 
 def _show_attention(seen: Mapping[str, SeenStatus], failed: Mapping[str, str], configs: Collection[str]) -> None:
@@ -80,7 +80,7 @@ def _show_attention(seen: Mapping[str, SeenStatus], failed: Mapping[str, str], c
 
     `failed`: those whose status is not known, each with the reason; `configs`: those of them that are invalid configs.
     """
-    idle = [name for name, each in seen.items() if not each.daemon]
+    idle = [name for name, each in seen.items() if not (each.daemon.syncs or each.daemon.left_out)]
     if len(idle) == len(seen):
         show("No daemon is running; `syncer sync` updates the counts now.")
     elif idle:
@@ -90,7 +90,7 @@ def _show_attention(seen: Mapping[str, SeenStatus], failed: Mapping[str, str], c
         assert status.sharing
         show(f"Quota ledger: {sharing_outline(status.sharing, status.buckets)}.")
     names_of: dict[str, list[str]] = {}
-    for name, reason in [*failed.items(), *((site, why) for site in seen for why in _reasons(seen[site].status))]:
+    for name, reason in [*failed.items(), *((site, why) for site in seen for why in _reasons(seen[site]))]:
         names_of.setdefault(reason, []).append(name)
     if total := len(set(chain.from_iterable(names_of.values()))):
         verb = "needs" if total == 1 else "need"
@@ -107,8 +107,13 @@ def _message(document: Mapping[str, object]) -> str:
     return str(error["message"]).partition("\n")[0]
 
 
-def _reasons(status: Status) -> Iterator[str]:
+def _reasons(seen: SeenStatus) -> Iterator[str]:
     """Yield why a site needs attention."""
+    status, daemon = seen.status, seen.daemon
+    if daemon.left_out:
+        yield f"the daemon leaves it out: {daemon.left_out.splitlines()[0]}"
+    if daemon.said and daemon.said.trouble:
+        yield f"the last sync could not run: {daemon.said.trouble.splitlines()[0]}"
     last = status.syncs[0]["result"] if status.syncs and status.syncs[0]["exit"] else ""
     if last:
         yield last

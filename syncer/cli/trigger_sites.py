@@ -6,17 +6,16 @@ from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
+from syncer.cli.daemon_seen import Daemons
 from syncer.cli.show import show
 from syncer.cli.sites import ChosenSite, Result, choose_sites, conclude, in_turn, listed, show_heading
 from syncer.cli.stopping import stop_on_signals
 from syncer.cli.triggered import Triggered, show_triggered, trigger_site
 from syncer.errors import NoDaemon, SyncerError
-from syncer.trigger import NO_DAEMON
+from syncer.trigger import NO_DAEMON, NOT_SYNCED
 
 if TYPE_CHECKING:
     from syncer.cli.settings import Settings
-
-NOT_SYNCED = "no daemon syncs this site; if the daemon left it out, its log says why; `syncer sync` needs no daemon"
 
 
 def trigger_sites(settings: Settings, names: Sequence[str], *, wait: bool, accept: bool) -> int:
@@ -28,14 +27,14 @@ def trigger_sites(settings: Settings, names: Sequence[str], *, wait: bool, accep
     with stop_on_signals() as stopped:
         choice = choose_sites(settings, names)
         triggered = {site.name: _trigger(site, accept=accept) for site in choice.sites}
-        if all(isinstance(each, SyncerError) and str(each) == NO_DAEMON for each in triggered.values()):
+        if not names and all(isinstance(each, SyncerError) and str(each) == NO_DAEMON for each in triggered.values()):
             raise NoDaemon(NO_DAEMON)  # once, not for each site
         begun = [name for name, found in triggered.items() if isinstance(found, Triggered)]
 
         def turn(site: ChosenSite) -> Result:
             found = triggered[site.name]
             if isinstance(found, SyncerError):
-                raise NoDaemon(NOT_SYNCED) if str(found) == NO_DAEMON else found
+                raise _no_daemon(site, choice.every) if str(found) in (NO_DAEMON, NOT_SYNCED) else found
             if not wait:
                 return {}, 0
             show_heading(site.name, is_first=site.name == begun[0])
@@ -54,3 +53,9 @@ def _trigger(site: ChosenSite, *, accept: bool) -> Triggered | SyncerError:
         return trigger_site(site.config, accept=accept)
     except SyncerError as error:
         return error
+
+
+def _no_daemon(site: ChosenSite, others: Sequence[ChosenSite]) -> NoDaemon:
+    """Return the error for a site that no daemon syncs, with the reason if the one of another site says it."""
+    left_out = Daemons().beside(site, others).left_out
+    return NoDaemon(f"the daemon leaves out this site: {left_out}" if left_out else NOT_SYNCED)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import asdict
 
 from starlette.exceptions import HTTPException
@@ -92,10 +93,12 @@ async def live(_request: Request) -> Response:
     return PlainTextResponse("ok\n")
 
 
-async def next_syncs(request: Request) -> Response:
-    """Respond to `GET /api/v1/next-syncs`, from memory."""
-    states = {name: sources.control.state() for name, sources in sites_of(request).current().items()}
-    return JSONResponse({"sites": {name: _next_sync(state) for name, state in states.items()}})
+async def of_daemon(request: Request) -> Response:
+    """Respond to `GET /api/v1/daemon`, from memory."""
+    sites = sites_of(request)
+    documents = {name: daemon_json(sources.control.state()) for name, sources in sites.current().items()}
+    left_out = [{"config": os.path.abspath(path), "message": message} for path, message in sites.left_out().items()]
+    return JSONResponse({"sites": documents, "left_out": left_out})
 
 
 def ready(request: Request) -> Response:
@@ -127,7 +130,7 @@ SITE_ROUTES = [
 
 ROUTES = [
     *SITE_ROUTES,
-    Route("/api/v1/next-syncs", next_syncs),
+    Route("/api/v1/daemon", of_daemon),
     Route("/healthz", live),
     Route("/metrics", metrics),
 ]

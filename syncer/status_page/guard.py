@@ -24,11 +24,11 @@ BODY_TIMEOUT = 10.0
 WAITING_LIMIT = 64
 """Requests over TCP that wait for the state, and as many on the Unix socket; any others get a 503."""
 
-AT_ONCE = re.compile("/healthz|/triggers|/api/v1/(triggers|next-syncs)")
+AT_ONCE = re.compile("/healthz|/triggers|/api/v1/(triggers|daemon)")
 """How addresses begin that never wait, however many other requests do: they do not read the state."""
 
 AT_ONCE_OF_SITES = re.compile(
-    r"/sites/[^/]+(/triggers|/api/v1/triggers)|/(healthz|readyz|api/v1/(sites|next-syncs)|sites|style\.css|icon\.svg)?$"
+    r"/sites/[^/]+(/triggers|/api/v1/triggers)|/(healthz|readyz|api/v1/(sites|daemon)|sites|style\.css|icon\.svg)?$"
 )
 """The same where there may be several sites, whose overview does not read their states."""
 

@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from syncer.status.buckets import LedgerLooks
-from syncer.status_page.api import live, next_syncs, site_quota_json, site_status_json
+from syncer.status_page.api import live, of_daemon, site_quota_json, site_status_json
 from syncer.status_page.explained import explained
 from syncer.status_page.metrics import CONTENT_TYPE, Counters, exposition
 from syncer.status_page.reading import Gauges, Sources, gauges, is_old
@@ -67,7 +67,7 @@ ROUTES = [
     Route("/api/v1/status", status),
     Route("/api/v1/quota", quota),
     Route("/api/v1/sites", names),
-    Route("/api/v1/next-syncs", next_syncs),
+    Route("/api/v1/daemon", of_daemon),
     Route("/healthz", live),
     Route("/readyz", ready),
     Route("/metrics", metrics),
