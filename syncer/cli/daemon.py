@@ -41,9 +41,12 @@ def command(settings: Settings, sites_at_once: int) -> None:
     """
     from syncer.cli.stopping import StopSignal, WakeSignal, stop_on_signals
     from syncer.daemon.memory import share_one_arena
+    from syncer.daemon.open_files import open_as_many_files_as_allowed
     from syncer.errors import ExitCode
 
     share_one_arena()
+    if settings.several:
+        open_as_many_files_as_allowed()
     _start_log(settings)
     wake = WakeSignal()
     with stop_on_signals(StopSignal(wake.send)) as stopped:

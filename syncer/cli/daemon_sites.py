@@ -23,6 +23,7 @@ from syncer.config.conflicts import ConfigConflict, find_conflicts, other_keys, 
 from syncer.config.sections import StatusPage
 from syncer.daemon.disk_calls import DiskCalls
 from syncer.daemon.loop import SiteChanges
+from syncer.daemon.open_files import REMEDY, has_files_for, is_lack_of_files
 from syncer.daemon.site_names import about
 from syncer.errors import ConfigError, StateError, SyncerError
 from syncer.redact import redact
@@ -245,8 +246,10 @@ class DaemonSites:
         try:
             return results[0] if self._disk.run(tracked, patience) else not_responding
         except SyncerError as error:
-            return error
+            return StateError(f"{path}: {REMEDY}") if is_lack_of_files(error) else error
         except Exception as error:
+            if is_lack_of_files(error):
+                return StateError(f"{path}: {REMEDY}")
             if not self._several:
                 raise
             log.exception("A bug in syncer keeps out the site of %s; please report it", path)
@@ -320,6 +323,9 @@ class DaemonSites:
         if any(site.state == read.config.state_directory for site in list(self._ending.values())):
             config.left_out = StateError(f"{config.path}: waits until the running sync of this site has ended")
             return  # it is opened then
+        if self._several and not has_files_for(len(self.sites) + 1):
+            self._leave_out(config, StateError(f"{config.path}: {REMEDY}"))
+            return
         counters = self._counters.of(read.config.site_name)
         opening = Opening(read, SiteWiring(counters, self._wake, self._several))
         error = self._attempt(config.path, opening)
