@@ -81,6 +81,19 @@ def test_a_read_only_directory_of_pages_is_an_error_that_names_readwritepaths(un
     assert f"The service cannot write {pages}. Add it to `ReadWritePaths=` in the unit." in found
 
 
+@pytest.mark.skipif(not can_mount(), reason="needs the right to mount")
+def test_a_ledger_in_a_read_only_directory_is_an_error_that_names_readwritepaths(unit: Site, tmp_path: Path) -> None:
+    place = tmp_path / "quota"
+    place.mkdir()
+    unit.configure(quota=f"ledger: {place}/quota.sqlite3")
+    syncer = [sys.executable, "-m", "syncer", "-c", str(unit.config), "check", "--offline", "--json"]
+    command = ["unshare", "-m", "sh", "-c", READ_ONLY, "sh", str(place), *syncer]
+    ran = subprocess.run(command, capture_output=True, check=False)
+    (found,) = (entry["message"] for entry in json.loads(ran.stdout)["checks"] if entry["name"] == "ledger")
+    assert f"In a unit of systemd, add {place} to `ReadWritePaths=`" in found
+    assert "permissions" not in found
+
+
 def test_the_address_of_the_build_hook_in_the_environment_is_a_warning(
     unit: Site, syncer: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -178,6 +178,13 @@ def test_sites_of_one_ledger_have_one_endpoint(sites: Sites, syncer: Run) -> Non
     assert message.startswith("`youtube.endpoint` differs from that of 'blog', which has the same `quota.ledger`.")
 
 
+def test_check_adds_up_the_shares_that_the_configs_state_before_any_site_has_synced(sites: Sites, syncer: Run) -> None:
+    for name, share in (("blog", "70%"), ("docs", "60%"), ("shop", "5%")):
+        sites.add(name, quota=f"ledger: ../ledger.sqlite3, share: {share}")
+    said = [name for name, found in findings(syncer).items() if any("are 130% together" in each[2] for each in found)]
+    assert said == ["docs"]
+
+
 def test_the_table_of_status_has_each_ledger_once_and_each_warning_once(
     sites: Sites, syncer: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:

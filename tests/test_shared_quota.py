@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from syncer.config.parse import parse_config
+from syncer.control import DaemonState
 from syncer.decide.quota import next_reset
 from syncer.errors import StateError
 from syncer.model import Bucket, ProblemKind
@@ -22,6 +23,8 @@ from syncer.simulator.server import Simulator
 from syncer.state.database import open_state
 from syncer.status.buckets import LedgerLooks, open_ledger
 from syncer.status.status import Status, status_of
+from syncer.status_page.reading import Overview
+from syncer.status_page.verdict import needs_of
 from syncer.sync.options import Options
 from tests.forks import PIPE, Fork
 from tests.site import KEY, NOON, QUICK, Run, Site, crlf, ids
@@ -201,6 +204,30 @@ def test_a_share_that_leaves_scheduled_syncs_nothing_is_said(site: Site, syncer:
     assert "This site may spend 100 stats units of 10,000 a day, and `quota.reserve` keeps" in ran.out
 
 
+def test_a_site_that_never_gets_a_unit_is_told_what_to_change_and_not_to_wait(
+    site: Site, syncer: Run, make: Make
+) -> None:
+    """By `check`, by the shell and by the page alike."""
+    for name, share in (("one", "70%"), ("two", "60%")):
+        other = make(name, f"{LEDGER}, share: {share}", 1)
+        assert syncer("-c", str(other.config), "sync").code == 0
+    site.configure(quota=LEDGER)
+    site.put("content/a.md", crlf(ids(1)[0], 1, 2))
+    syncer("sync")
+    check, shown = syncer("check", "--offline").out, syncer("status").out
+    assert "You need to do nothing" not in check
+    for said in (check, shown):
+        assert "This site has no `quota.share`, and the shares of the others leave it none" in said
+        assert "The shares of the sites are 130% together" in said
+        assert "sites without a share get no units" in said
+    config, now = parse_config(site.config.read_text(encoding="utf-8"), site.config), datetime.now(UTC)
+    with open_state(config.state_directory, config.site) as database:
+        seen = status_of(config, database, now, syncs=1)
+    daemon = DaemonState(False, None, None, now, timedelta(hours=6))
+    needs = [need.sentence for need in needs_of(Overview(now, daemon, seen, []))]
+    assert any("leave it none" in need for need in needs)
+
+
 def test_two_keys_are_a_warning_of_check_and_of_status(
     site: Site, syncer: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -215,6 +242,7 @@ def test_two_keys_are_a_warning_of_check_and_of_status(
     assert words not in syncer("status").out
     assert syncer("-c", str(other.config), "sync").code == 0
     assert words in syncer("status").out
+    assert "Not with the key of most sites: " in syncer("status").out
     monkeypatch.setenv("YOUTUBE_API_KEY", KEY)
     found = json.loads(syncer("check", "--json").out)["checks"]
     assert [each["level"] for each in found if each["message"].startswith(words)] == ["warning"]

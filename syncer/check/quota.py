@@ -10,11 +10,18 @@ from typing import TYPE_CHECKING
 
 from syncer.check.findings import Finding, Level
 from syncer.status.buckets import in_words
-from syncer.status.sharing import sharing_outline, sharing_warnings
+from syncer.status.sharing import no_budget, sharing_outline, sharing_warnings
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from syncer.config.sections import Config
     from syncer.state.ledger import QuotaLedger
+
+
+def is_read_only(place: Path) -> bool:
+    """Whether the file system of this path is read-only here, as in a sandbox. Raises OSError."""
+    return bool(os.statvfs(place).f_flag & os.ST_RDONLY)
 
 
 def check_quota(config: Config, ledger: QuotaLedger, now: datetime) -> Iterator[Finding]:
@@ -24,14 +31,19 @@ def check_quota(config: Config, ledger: QuotaLedger, now: datetime) -> Iterator[
         if status.scheduled:
             yield Finding("quota", Level.OK, f"{bucket}: {in_words(status)}")
         else:
-            remedy = "You need to do nothing: the quota resets at midnight Pacific."
-            yield Finding("quota", Level.WARNING, f"{bucket}: {in_words(status)}. {remedy}")
+            remedy = no_budget(bucket, status) or "You need to do nothing: the quota resets at midnight Pacific"
+            yield Finding("quota", Level.WARNING, f"{bucket}: {in_words(status)}. {remedy}.")
     path = config.ledger_path
     if sharing is None or path is None:
         return
     for place in (path, path.parent):
         if os.path.exists(place) and not os.access(place, os.W_OK):
-            message = f"You may not write {place}, so no sync can count its units in the ledger. Check its permissions."
+            remedy = "Check its permissions."
+            if is_read_only(place):
+                remedy = (
+                    f"In a unit of systemd, add {path.parent} to `ReadWritePaths=`; else mount its disk for writing."
+                )
+            message = f"You may not write {place}, so no sync can count its units in the ledger. {remedy}"
             yield Finding("ledger", Level.ERROR, message)
             return
     yield Finding("ledger", Level.OK, sharing_outline(sharing, balances))
@@ -39,5 +51,5 @@ def check_quota(config: Config, ledger: QuotaLedger, now: datetime) -> Iterator[
     if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
         message = f"Every user can replace the ledger in {path.parent}. Run `chmod o-w {path.parent}`."
         yield Finding("ledger", Level.WARNING, message)
-    for warning in sharing_warnings(sharing, balances):
+    for warning in sharing_warnings(sharing, {}):  # those about this site are above
         yield Finding("ledger", Level.WARNING, f"{warning}.")

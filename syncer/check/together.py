@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from syncer.config.sections import Config
 
 
+WHOLE = 100
+"""All of a ledger, in percent."""
+
+
 @dataclass(slots=True)
 class CheckedSite:
     """One of several sites, for comparison with the others."""
@@ -93,6 +97,13 @@ def _compare_quota(earlier: Sequence[CheckedSite], site: CheckedSite) -> Iterato
 
 def _compare_ledger(earlier: Sequence[Config], config: Config) -> Iterator[Finding]:
     """Yield where sites cannot be of one project, although they share a ledger."""
+    shares = sum(each.quota.share or 0 for each in (*earlier, config))
+    if shares > WHOLE >= shares - (config.quota.share or 0):  # once, at the site with which they are too many
+        message = (
+            f"The `quota.share` of the sites of {config.ledger_path} are {shares}% together. Lower some: the last sites"
+            " to sync on a day find less than their shares, and sites without a share get no units."
+        )
+        yield Finding("ledger", Level.WARNING, message)
     endpoint = config.youtube.endpoint
     if unlike := [f"'{each.site_name}'" for each in earlier if each.youtube.endpoint != endpoint]:
         message = (

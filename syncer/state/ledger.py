@@ -41,6 +41,8 @@ class SharingSite:
     """What it has spent on the quota day."""
     seen: datetime | None
     """When its last sync began; None: it has not synced with this ledger yet."""
+    has_other_key: bool = False
+    """Whether its API key is not the one that most sites use."""
 
 
 @dataclass(frozen=True, slots=True)

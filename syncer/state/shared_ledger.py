@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
@@ -109,6 +110,8 @@ class LedgerPicture:
             else NotedSite(site.name, site.terms, None, None)
         )
         sites = {path: noted for path, noted in self.sites.items() if noted.counts(at)} | {site.site: own}
+        keys = Counter(noted.key for noted in sites.values() if noted.key)
+        most = keys.most_common(1)
         shown = [
             SharingSite(
                 path,
@@ -116,10 +119,11 @@ class LedgerPicture:
                 noted.terms.share,
                 {bucket: units.get(path, 0) for bucket, units in self.spent.items()},
                 noted.seen,
+                noted.key not in {None, *(key for key, _ in most)},
             )
             for path, noted in sorted(sites.items(), key=lambda each: (each[1].name, each[0]))
         ]
-        return Sharing(self.place, shown, len({noted.key for noted in sites.values() if noted.key}))
+        return Sharing(self.place, shown, len(keys))
 
 
 def look_at_ledger(path: Path, day: date) -> LedgerPicture:

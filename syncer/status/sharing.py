@@ -14,6 +14,9 @@ from syncer.wording import counted
 KEYS = {2: ("Two", "both"), 3: ("Three", "all")}
 """How many keys, in words."""
 
+SITES_NAMED = 3
+"""The sites with another key that are named."""
+
 
 class SiteOfLedger(TypedDict):
     """One of the sites that share a ledger."""
@@ -64,20 +67,39 @@ def sharing_outline(sharing: Sharing, balances: Mapping[Bucket, BucketStatus]) -
 
 
 def sharing_warnings(sharing: Sharing, balances: Mapping[Bucket, BucketStatus]) -> Iterator[str]:
-    """Yield what is wrong with how the ledger is shared, and what to do."""
+    """Yield what is wrong with how the ledger is shared, and what to do: of all its sites, then of this one."""
     if sharing.keys > 1:
         number, of_them = KEYS.get(sharing.keys, (str(sharing.keys), "all"))
+        others = [site.name for site in sharing.sites if site.has_other_key]
+        more = f" and {len(others) - SITES_NAMED:,} more" if len(others) > SITES_NAMED else ""
         yield (
             f"{number} keys use this ledger; {of_them} must be of one Google project. While you replace a key, two are"
-            " right: this ends when each site has synced with the new one"
+            " right: this ends when each site has synced with the new one. Not with the key of most sites:"
+            f" {', '.join(others[:SITES_NAMED])}{more}"
         )
     shares = sum(each.share or 0 for each in sharing.sites)
     if shares > 100:
-        yield f"The shares of the sites are {shares}% together, so a site may find less than its share. Lower some"
+        yield (
+            f"The shares of the sites are {shares}% together, so the last sites to sync on a day find less than their"
+            " shares, and sites without a share get no units. Lower some shares"
+        )
     for bucket, status in balances.items():
-        if not status.budget:
-            yield (
-                f"This site may spend {counted(status.limit, f'{bucket} unit')} of {status.project_limit:,} a day, and"
-                " `quota.reserve` keeps at least as many, so scheduled syncs use none. Lower `reserve`, or give the"
-                " site more with `quota.share`"
-            )
+        if why := no_budget(bucket, status):
+            yield why
+
+
+def no_budget(bucket: Bucket, status: BucketStatus) -> str | None:
+    """Return why scheduled syncs can never use a unit of a bucket, and what to change; None if they can."""
+    if status.budget:
+        return None
+    if not status.limit:
+        return (
+            f"This site has no `quota.share`, and the shares of the others leave it none of"
+            f" {counted(status.project_limit, f'{bucket} unit')} a day, so no sync uses any. Lower the shares of the"
+            " others, or give this site one"
+        )
+    return (
+        f"This site may spend {counted(status.limit, f'{bucket} unit')} of {status.project_limit:,} a day, and"
+        " `quota.reserve` keeps at least as many, so scheduled syncs use none. Lower `reserve`, or give the site more"
+        " with `quota.share`"
+    )

@@ -9,6 +9,7 @@ from syncer.decide.unconfirmed import NOT_PLAYING
 from syncer.errors import ExitCode
 from syncer.model import Problem
 from syncer.status.report import brake_outline, brake_share
+from syncer.status.sharing import sharing_warnings
 from syncer.status_page.layout import ago
 from syncer.status_page.reading import Overview, is_old
 from syncer.wording import counted
@@ -109,6 +110,9 @@ def needs_of(seen: Overview) -> Iterator[Need]:
             "/problems",
             status.problems if few else (),
         )
+    if status.sharing:
+        for warning in sharing_warnings(status.sharing, status.buckets):
+            yield Need(f"{warning}.")
     if status.gone:
         they, these = ("it is", "its") if len(status.gone) == 1 else ("they are", "these")
         yield Need(
