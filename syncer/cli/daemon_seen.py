@@ -54,14 +54,15 @@ class Daemons:
         return seen
 
     def _look(self, state: Path) -> SeenDaemon:
-        from urllib.parse import unquote
-
         from syncer.state.lock import daemon_address, is_running
-        from syncer.trigger import ask
 
         address = daemon_address(state)
         if address is None or not is_running(address):
             return SeenDaemon()
+        from urllib.parse import unquote
+
+        from syncer.trigger import ask
+
         if address.socket not in self._views:
             self._views[address.socket] = ask(address.socket)
         view = self._views[address.socket]
