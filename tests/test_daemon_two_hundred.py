@@ -14,6 +14,7 @@ import pytest
 
 from syncer.simulator.server import Simulator
 from tests.daemon_process import Daemon
+from tests.examples import PROVING
 from tests.shared_daemon import OneOfMany, daemon_of, make_sites
 from tests.test_daemon_sites import status
 from tests.waiting import until
@@ -24,7 +25,7 @@ START_SECONDS = 5
 BUSY = 4
 """How many times longer a busy machine may take."""
 
-pytestmark = pytest.mark.storm
+pytestmark = pytest.mark.skipif(not PROVING, reason="takes a minute; ./dev prove runs it")
 
 
 @pytest.fixture

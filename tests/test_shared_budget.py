@@ -20,9 +20,12 @@ from benchmarks.budgets.sharing import (
     mean_error,
     simulate,
 )
+from tests.examples import PROVING
 
 SMALL: Sequence[SiteKind] = [replace(kind, videos=max(12, kind.videos // 4)) for kind in SITES]
 UNITS, DAYS, SETTLING = 14, 30, 12
+
+LONG = pytest.mark.skipif(not PROVING, reason="takes minutes; ./dev prove runs it")
 
 
 def errors(kinds: Sequence[SiteKind], units: int, days: int, settling: int) -> dict[str, float]:
@@ -39,7 +42,7 @@ def errors(kinds: Sequence[SiteKind], units: int, days: int, settling: int) -> d
 
 @pytest.mark.parametrize(
     ("kinds", "units", "days", "settling"),
-    [(SMALL, UNITS, DAYS, SETTLING), pytest.param(SITES, 60, 120, 20, marks=pytest.mark.storm)],
+    [(SMALL, UNITS, DAYS, SETTLING), pytest.param(SITES, 60, 120, 20, marks=LONG)],
     ids=["small", "large"],
 )
 def test_one_level_for_all_sites_is_near_the_least_possible_error_and_better_than_every_other_division(

@@ -38,7 +38,7 @@ def is_over(youtube: Simulator, requests: int, victim: Fork) -> bool:
     return youtube.requests >= requests or victim.poll() is not None
 
 
-@pytest.mark.parametrize("rounds", [2, pytest.param(25, marks=pytest.mark.storm)])
+@pytest.mark.parametrize("rounds", [2, pytest.param(10, marks=pytest.mark.storm)])
 def test_whatever_is_killed_each_count_is_the_one_that_youtube_gave_at_the_time_of_its_reading(
     tmp_path: Path, youtube: Simulator, rounds: int
 ) -> None:
