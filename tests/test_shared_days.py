@@ -29,6 +29,8 @@ NOON, MINUTE = datetime(2026, 11, 22, 20, 0, tzinfo=UTC), timedelta(minutes=1)
 
 SMALL: Sequence[SiteKind] = [replace(kind, videos=max(12, kind.videos // 8)) for kind in SITES]
 
+LONG = pytest.mark.skipif(not PROVING, reason="takes minutes; ./dev prove runs it")
+
 UNITS, RESERVE = 16, 1
 """Of each bucket, a day: a third of what all syncs could use."""
 
@@ -88,8 +90,8 @@ def sync(site: SimulatedSite, place: Path, project: Project, now: datetime, key:
     ("kinds", "days"),
     [
         (SMALL, 30),
-        pytest.param(SMALL, 180, marks=pytest.mark.storm),
-        pytest.param(SITES, 180, marks=pytest.mark.skipif(not PROVING, reason="takes minutes; ./dev prove runs it")),
+        pytest.param(SMALL, 180, marks=LONG),
+        pytest.param(SITES, 180, marks=LONG),
     ],
     ids=["a month", "half a year", "half a year of large sites"],
 )
