@@ -55,7 +55,7 @@ class DaemonState:
     last: LastSync | None = None
     """None: there is none, or its report was deleted or cannot be read."""
     stalled: bool = False
-    """Whether the running sync has shown no sign of life for minutes."""
+    """Whether the running sync has made no progress for minutes."""
     last_whole: datetime | None = None
     """When the last good sync of the whole site began, whichever process made it; None: there is none."""
 

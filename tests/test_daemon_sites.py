@@ -190,7 +190,7 @@ def test_a_site_whose_disk_is_frozen_keeps_no_other_waiting_neither_while_it_run
             with daemon_of(shop, first=IMPATIENT) as daemon:
                 synced(daemon, "cold")
                 subprocess.run(["fsfreeze", "-f", str(made.place)], check=True)
-                daemon.until("ERROR cold: No sign of life")
+                daemon.until("ERROR cold: No progress")
                 synced(daemon, "shop", 3)
                 subprocess.run(["fsfreeze", "-u", str(made.place)], check=True)
                 synced(daemon, "cold", 2)
@@ -295,7 +295,7 @@ def test_syncs_that_hang_keep_no_other_site_from_its_sync_and_are_shown_and_end(
         os.mkfifo(site.root / "gate")
     with daemon_of(shop, first=IMPATIENT) as daemon:
         synced(daemon, "shop", 3)
-        until(lambda: sum("No sign of life" in line for line in daemon.lines) == 2, 0.05)
+        until(lambda: sum("No progress" in line for line in daemon.lines) == 2, 0.05)
         assert shown_as_stalled(shop) == 2
         open_gate(hanging[0])
         synced(daemon, "a")

@@ -117,7 +117,7 @@ def test_the_watchdog_is_fed_only_while_a_sync_makes_progress(
         listener.until_silent(0.3)
 
         def is_fed() -> bool:
-            daemon.request.alive()  # again, if a busy machine was asleep for as long as a stall
+            daemon.request.waiting()  # again, if a busy machine was asleep for as long as a stall
             return listener.hears("WATCHDOG=1", 0.1)
 
         until(is_fed)

@@ -124,7 +124,7 @@ class OpenSite:
         """Make a sync with the config and the secrets that were in use when it began."""
 
         def sleep(seconds: float) -> bool:
-            request.alive()
+            request.waiting()
             return self.stop.wait(seconds)
 
         environment = Environment(read.key, now, sleep, self.stop.is_set, read.hook)

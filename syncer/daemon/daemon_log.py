@@ -109,7 +109,7 @@ def log_left_out(*, waits: bool) -> None:
 
 def log_stalled(seconds: float) -> None:
     """Log that a sync, or a look at the state, hangs: that is said once."""
-    message = "No sign of life for %.0f seconds: a disk, git or another program hangs. This site waits until it ends"
+    message = "No progress for %.0f seconds: a disk, git or another program hangs. This site waits until it ends"
     log.error(message, seconds, extra={"event": "stalled"})
 
 

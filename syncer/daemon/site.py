@@ -46,8 +46,8 @@ class SyncRequest:
     unread_since: datetime | None
     """It is only about videos that were not read since then; None: about all."""
     progress: Callable[[Stage, int, int | None], None]
-    alive: Callable[[], None]
-    """Called whenever the sync waits, as a sign that it does not hang."""
+    waiting: Callable[[], None]
+    """Called whenever the sync waits: it does not hang."""
 
 
 class BuildJob(NamedTuple):
@@ -152,7 +152,7 @@ class DaemonSite:
         """How many of those are not in the agenda yet; two for a moment, where one follows another."""
         self._progress: SyncProgress | None = None
         self._trouble: str | None = None
-        self._sign_of_life = time.monotonic()
+        self._no_progress_since = time.monotonic()
         self._logged_stall = False
         self._waits = False
         """Whether the running sync waits for its state's lock: nothing is loaded then, and nothing is done."""
@@ -201,7 +201,7 @@ class DaemonSite:
 
     @property
     def is_stalled(self) -> bool:
-        """Whether the running sync, or a look at the state, has shown no sign of life for too long."""
+        """Whether the running sync, or a look at the state, has made no progress for too long."""
         with self._lock:
             return self._is_stalled()
 
@@ -215,7 +215,7 @@ class DaemonSite:
     def is_well(self) -> bool:
         """Whether systemd's watchdog may be notified: a sync that was triggered has begun, and none has stalled."""
         with self._lock:
-            return time.monotonic() - self._sign_of_life < WATCHDOG_STALL_SECONDS and not self._is_stalled()
+            return time.monotonic() - self._no_progress_since < WATCHDOG_STALL_SECONDS and not self._is_stalled()
 
     @property
     def is_readable(self) -> bool:
@@ -261,7 +261,7 @@ class DaemonSite:
             running, queued = self._unfinished > 0, self._due is not None
             seen = self._seen if self._seen and self._seen.begun == self._begun else None
             if queued or not (running or agenda.triggered):
-                self._sign_of_life = time.monotonic()
+                self._no_progress_since = time.monotonic()
             stalls, self._logged_stall = self._is_stalled() and not self._logged_stall, self._is_stalled()
             if seen and seen.past and not running:
                 self._last = seen.past.last
@@ -320,9 +320,9 @@ class DaemonSite:
             self._begun += 1
             self._unfinished += 1
             self._due = None
-            self._progress, self._sign_of_life, self._waits = None, time.monotonic(), False
+            self._progress, self._no_progress_since, self._waits = None, time.monotonic(), False
         since = None if trigger or not is_up_to_date else agenda.unread_since(self._environment.clock())
-        request = SyncRequest(bool(trigger), bool(trigger and trigger.accept), since, self._advance, self._alive)
+        request = SyncRequest(bool(trigger), bool(trigger and trigger.accept), since, self._advance, self._note_wait)
         with about(self.name):
             try:
                 return FinishedSync(trigger, since, config.sync(request))
@@ -371,17 +371,17 @@ class DaemonSite:
 
     def _advance(self, stage: Stage, done: int, of: int | None) -> None:
         with self._lock:
-            self._progress, self._sign_of_life = SyncProgress(stage, done, of), time.monotonic()
+            self._progress, self._no_progress_since = SyncProgress(stage, done, of), time.monotonic()
             self._waits = False
 
-    def _alive(self) -> None:
+    def _note_wait(self) -> None:
         """Note a wait. The first progress follows the lock, so one before that is for the lock: others may begin."""
         with self._lock:
-            self._sign_of_life = time.monotonic()
+            self._no_progress_since = time.monotonic()
             begins, self._waits = self._progress is None and not self._waits, self._progress is None
         if begins:
             self._environment.wake()
 
     def _is_stalled(self) -> bool:
-        signs = (self._sign_of_life if self._unfinished else None, self._building_since, self._reading_since)
-        return any(sign is not None and time.monotonic() - sign >= WATCHDOG_STALL_SECONDS for sign in signs)
+        times = (self._no_progress_since if self._unfinished else None, self._building_since, self._reading_since)
+        return any(since is not None and time.monotonic() - since >= WATCHDOG_STALL_SECONDS for since in times)

@@ -35,7 +35,7 @@ EXIT_CODES = {0, 1, 2, 3, 4, 130}
 LOCK_SECONDS = 150.0
 """For how long a command may wait for a lock, and then sync."""
 MOST_HANGS = 1
-"""Syncs that may hang at once. Two take both places, until each has shown no sign of life for long enough."""
+"""Syncs that may hang at once. Two take both places, until each has made no progress for long enough."""
 
 Event = Callable[[], str | None]
 

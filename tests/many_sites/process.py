@@ -17,7 +17,7 @@ from tests.forks import PIPE, Fork
 from tests.many_sites.promises import Life, SyncTime
 
 STALL_SECONDS = 3.0
-"""After so long without a sign of life, a sync keeps no other waiting any more; in the program it is five minutes."""
+"""After so long without progress, a sync keeps no other waiting any more; in the program it is five minutes."""
 
 IMPATIENT = f"""
 import pkgutil, importlib, syncer.daemon, syncer.decide.plan
