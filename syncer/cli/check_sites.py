@@ -12,7 +12,7 @@ from syncer.check.findings import Finding, Level
 from syncer.check.together import CheckedSite, compare
 from syncer.cli.daemon_seen import Daemons
 from syncer.cli.site_check import findings_of, invalid, show_findings
-from syncer.cli.sites import ChosenSite, Result, conclude, in_turn, read_sites, show_heading
+from syncer.cli.sites import ChosenSite, Result, conclude, headings, in_turn, read_sites
 from syncer.cli.stopping import StopSignal
 from syncer.config.conflicts import ConfigConflict, find_conflicts, identity_of, page_keys
 from syncer.config.sections import StatusPage
@@ -35,11 +35,11 @@ def check_sites(settings: Settings, names: Sequence[str], *, offline: bool, as_j
     says = [number for number, each in enumerate(identities) if each.page and each.path not in conflicts]
     serving = says[0] if says else 0
     checked = [CheckedSite(site.config, _key(site)) for site in every.sites]
-    first = next(iter([*choice.left_out, *(site.name for site in choice.sites)]))
+    show_heading = headings()
 
     def turn(name: str, findings: Iterable[Finding]) -> Result:
         if not as_json:
-            show_heading(name, is_first=name == first)
+            show_heading(name)
         return show_findings(findings, as_json=as_json)
 
     turns = {path: partial(turn, path, invalid(error)) for path, error in choice.left_out.items()}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain, repeat
 from typing import TYPE_CHECKING
 
 from syncer.cli.settings import Settings
@@ -184,14 +185,13 @@ def conclude(results: Mapping[str, Result], *, as_json: bool, quiet: bool = Fals
     return code
 
 
-def show_heading(name: str, *, is_first: bool) -> None:
-    """Print the name of a site, before what is printed of it."""
+def headings() -> Callable[[str], None]:
+    """Return what prints the name of a site, before what is printed of it; an empty line is above all but the first."""
     from syncer.cli.show import show
     from syncer.wording import safe
 
-    if not is_first:
-        show()
-    show(f"{safe(name)}:", "bold")
+    gaps = chain([""], repeat("\n"))
+    return lambda name: show(f"{next(gaps)}{safe(name)}:", "bold")
 
 
 def listed(names: Sequence[str]) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from syncer.cli.daemon_seen import Daemons
 from syncer.cli.show import show, show_table
-from syncer.cli.sites import ChosenSite, Result, choose_sites, conclude, in_turn, listed, show_heading
+from syncer.cli.sites import ChosenSite, Result, choose_sites, conclude, headings, in_turn, listed
 from syncer.cli.status_output import Looks, SeenStatus, show_status
 from syncer.cli.stopping import StopSignal
 from syncer.errors import ExitCode
@@ -35,11 +35,11 @@ def status_of_sites(settings: Settings, names: Sequence[str], *, as_json: bool) 
     """
     seen: dict[str, SeenStatus] = {}
     in_full = bool(names or settings.verbose)
-    choice, looks, daemons = choose_sites(settings, names), Looks(), Daemons()
+    choice, looks, daemons, show_heading = choose_sites(settings, names), Looks(), Daemons(), headings()
 
     def turn(site: ChosenSite) -> Result:
         if in_full and not as_json:
-            show_heading(site.name, is_first=site is choice.sites[0])
+            show_heading(site.name)
         seen[site.name] = status = looks.look(site.config, daemons.beside(site, choice.every))
         if in_full and not as_json:
             show_status(status)

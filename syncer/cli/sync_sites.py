@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import redirect_stderr
 from dataclasses import replace
 from functools import partial
@@ -16,7 +16,7 @@ from syncer.cli.changes import failures
 from syncer.cli.environment import sync_one
 from syncer.cli.log_setup import REDACTOR
 from syncer.cli.process import printed
-from syncer.cli.sites import ChosenSite, Result, choose_sites, conclude, in_turn, listed, show_heading
+from syncer.cli.sites import ChosenSite, Result, choose_sites, conclude, headings, in_turn, listed
 from syncer.cli.stopping import StopSignal, stop_on_signals
 from syncer.errors import Stopped, SyncerError, UsageError
 from syncer.status.report import report_json
@@ -48,10 +48,8 @@ def sync_sites(
         if options.videos:
             narrowed = _with_videos(sites, narrowed, stopped)
         secrets = {name: _secrets(sites[name]) for name in narrowed}  # all, before the first sync starts a program
-        turns = {
-            name: partial(_sync, sites[name], secrets[name], own, stopped, as_json=as_json, is_first=not number)
-            for number, (name, own) in enumerate(narrowed.items())
-        }
+        sync = partial(_sync, stopped=stopped, as_json=as_json, show_heading=headings())
+        turns = {name: partial(sync, sites[name], secrets[name], own) for name, own in narrowed.items()}
         results = in_turn(turns, left_out, stopped)
     code = conclude(results, as_json=as_json, quiet=settings.quiet)
     return printed(code) if options.dry_run else code
@@ -61,15 +59,15 @@ def _sync(
     site: ChosenSite,
     secrets: Secrets | SyncerError,
     options: Options,
-    stopped: StopSignal,
     *,
+    stopped: StopSignal,
     as_json: bool,
-    is_first: bool,
+    show_heading: Callable[[str], None],
 ) -> Result:
     """Sync a site, and print what it did, below its name; with `quiet`, the name only if something follows it."""
     settings = site.settings
     if not (as_json or settings.quiet):
-        show_heading(site.name, is_first=is_first)
+        show_heading(site.name)
     if isinstance(secrets, SyncerError):
         raise secrets
     keep_all = options.dry_run and as_json

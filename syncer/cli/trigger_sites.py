@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
-from syncer.cli.daemon_seen import Daemons
+from syncer.cli.daemon_seen import Daemons, SeenDaemon
 from syncer.cli.show import show
-from syncer.cli.sites import ChosenSite, Result, choose_sites, conclude, in_turn, listed, show_heading
+from syncer.cli.sites import ChosenSite, Result, choose_sites, conclude, headings, in_turn, listed
 from syncer.cli.stopping import stop_on_signals
 from syncer.cli.triggered import Triggered, show_triggered, trigger_site
 from syncer.errors import NoDaemon, SyncerError
@@ -30,14 +30,15 @@ def trigger_sites(settings: Settings, names: Sequence[str], *, wait: bool, accep
         if not names and all(isinstance(each, SyncerError) and str(each) == NO_DAEMON for each in triggered.values()):
             raise NoDaemon(NO_DAEMON)  # once, not for each site
         begun = [name for name, found in triggered.items() if isinstance(found, Triggered)]
+        show_heading, daemons = headings(), Daemons()
 
         def turn(site: ChosenSite) -> Result:
             found = triggered[site.name]
             if isinstance(found, SyncerError):
-                raise _no_daemon(site, choice.every) if str(found) in (NO_DAEMON, NOT_SYNCED) else found
+                raise _no_daemon(daemons.beside(site, choice.every)) if str(found) in (NO_DAEMON, NOT_SYNCED) else found
             if not wait:
                 return {}, 0
-            show_heading(site.name, is_first=site.name == begun[0])
+            show_heading(site.name)
             document = found.follow(stopped, quiet=settings.quiet)
             return {}, show_triggered(document, site.config.write.brake, site.settings, site.name)
 
@@ -55,7 +56,6 @@ def _trigger(site: ChosenSite, *, accept: bool) -> Triggered | SyncerError:
         return error
 
 
-def _no_daemon(site: ChosenSite, others: Sequence[ChosenSite]) -> NoDaemon:
+def _no_daemon(seen: SeenDaemon) -> NoDaemon:
     """Return the error for a site that no daemon syncs, with the reason if the one of another site says it."""
-    left_out = Daemons().beside(site, others).left_out
-    return NoDaemon(f"the daemon leaves out this site: {left_out}" if left_out else NOT_SYNCED)
+    return NoDaemon(f"the daemon leaves out this site: {seen.left_out}" if seen.left_out else NOT_SYNCED)
