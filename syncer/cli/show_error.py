@@ -29,19 +29,19 @@ def logged_bug(error: Exception) -> Bug:
     return Bug(f"a bug in syncer: {type(error).__name__}; the log has the traceback")
 
 
-def error_document(error: SyncerError, code: int | None = None) -> dict[str, object]:
-    """Return the JSON document of an error; `code`: the exit code, if not the error's own."""
-    exit_code = error.exit_code if code is None else code
-    return {"error": {"kind": error.kind, "message": _message(error)}, "exit": exit_code}
+def error_document(error: SyncerError) -> dict[str, object]:
+    """Return the JSON document of an error."""
+    return {"error": {"kind": error.kind, "message": message_of(error)}, "exit": error.exit_code}
 
 
 def show_error(error: SyncerError, *, usage: str = "", site: str = "") -> None:
     """Print an error on standard error, after the lines of `usage`; `site`: which one it is about, of several."""
     subject = f"syncer: {safe(site)}: " if site else "syncer: "
-    lines = _message(error).split("\n")  # a config has a line for each finding
+    lines = message_of(error).split("\n")  # a config has a line for each finding
     text = "\n".join(f"{subject if site or not number else ''}{safe(line)}" for number, line in enumerate(lines))
     print(for_standard_error(f"{usage}{text}", "ERROR"), file=sys.stderr)
 
 
-def _message(error: SyncerError) -> str:
+def message_of(error: SyncerError) -> str:
+    """Return what is shown of an error: without secrets, and with no word that is too long to read."""
     return LONG_WORD.sub(r"\1...", redact(str(error)))

@@ -21,6 +21,9 @@ NAMES_SHOWN = 20
 Result = tuple[Mapping[str, object], int]
 """What a command has to say of one site: the document, with `--json`, and the exit code."""
 
+Results = Mapping[str, Result | SyncerError]
+"""The results of a command by site, or what went wrong; for an invalid config, by its path."""
+
 
 @dataclass(frozen=True, slots=True)
 class ChosenSite:
@@ -123,61 +126,68 @@ def unknown_site(name: str, known: Sequence[str]) -> UsageError:
     return UsageError(f"--site: no site is called '{name}'; {sites}{meant}")
 
 
-def in_turn(
-    turns: Mapping[str, Callable[[], Result]], left_out: Mapping[str, LeftOut], stopped: StopSignal
-) -> dict[str, Result]:
+def in_turn(turns: Mapping[str, Callable[[], Result]], left_out: Mapping[str, LeftOut], stopped: StopSignal) -> Results:
     """Give each site its turn, by its name, and return all results; those of what is left out are the first.
 
     An error in a turn is printed, and does not keep the others from theirs; a stop does.
     """
     from syncer.cli.log_setup import name_sites
-    from syncer.cli.show_error import error_document, logged_bug, show_error
-    from syncer.daemon.site_names import about
+    from syncer.cli.show_error import show_error
 
-    results: dict[str, Result] = {}
-    late: list[str] = []
     name_sites()
-    for path, invalid in left_out.items():
+    for invalid in left_out.values():
         show_error(invalid)
-        results[path] = error_document(invalid), invalid.exit_code
+    results: dict[str, Result | SyncerError] = dict(left_out)
+    late: list[str] = []
     for name, turn in turns.items():
-        error: SyncerError
         if stopped.is_set():
-            error = Stopped("stopped before its turn; nothing was done")
-            results[name] = error_document(error), error.exit_code
+            results[name] = Stopped("stopped before its turn; nothing was done")
             late.append(name)
-            continue
-        with about(name):
-            try:
-                results[name] = turn()
-                continue
-            except SyncerError as raised:
-                error = raised
-            except KeyboardInterrupt:  # the first signal, or the second if the first sets `stopped`
-                stopped.set()
-                error = Stopped("stopped immediately; run the command again")
-            except Exception as raised:  # noqa: BLE001 - its traceback is logged, and the others have their turn
-                error = logged_bug(raised)
-        show_error(error, site=name)
-        results[name] = error_document(error), error.exit_code
+        else:
+            results[name] = _take_turn(name, turn, stopped)
     if late:
         print(f"syncer: stopped before the turn of {listed(late)}", file=sys.stderr)
     return results
 
 
-def conclude(results: Mapping[str, Result], *, as_json: bool, quiet: bool = False, failing: str = "") -> int:
+def _take_turn(name: str, turn: Callable[[], Result], stopped: StopSignal) -> Result | SyncerError:
+    """Return the result of a site, or print what went wrong and return that."""
+    from syncer.cli.show_error import logged_bug, show_error
+    from syncer.daemon.site_names import about
+
+    error: SyncerError
+    with about(name):
+        try:
+            return turn()
+        except SyncerError as raised:
+            error = raised
+        except KeyboardInterrupt:  # the first signal, or the second if the first sets `stopped`
+            stopped.set()
+            error = Stopped("stopped immediately; run the command again")
+        except Exception as raised:  # noqa: BLE001 - its traceback is logged, and the others have their turn
+            error = logged_bug(raised)
+    show_error(error, site=name)
+    return error
+
+
+def conclude(results: Results, *, as_json: bool, quiet: bool = False, failing: str = "") -> int:
     """Print all documents as one, or unless `quiet` which sites failed; return the highest exit code.
 
     `failing`: what to say of those, if not that they need attention.
     """
     from syncer.cli.show import show, show_json
+    from syncer.cli.show_error import error_document
     from syncer.wording import counted
 
-    code = max(code for _, code in results.values())
+    ended = {
+        name: (error_document(each), each.exit_code) if isinstance(each, SyncerError) else each
+        for name, each in results.items()
+    }
+    code = max(code for _, code in ended.values())
     if as_json:
-        show_json({"sites": {name: document for name, (document, _) in results.items()}, "exit": code})
-    elif not quiet and len(results) > 1:
-        wrong = [name for name, (_, code) in results.items() if code]
+        show_json({"sites": {name: document for name, (document, _) in ended.items()}, "exit": code})
+    elif not quiet and len(ended) > 1:
+        wrong = [name for name, (_, code) in ended.items() if code]
         failing = failing or ("needs attention" if len(wrong) < 2 else "need attention")
         numbers = f"{len(wrong):,} {failing}: {listed(wrong)}" if wrong else f"none {failing}"
         show()

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 
 from syncer.cli.daemon_seen import Daemons
 from syncer.cli.show import show, show_table
+from syncer.cli.show_error import message_of
 from syncer.cli.sites import ChosenSite, Result, choose_sites, conclude, headings, in_turn, listed
 from syncer.cli.status_output import Looks, SeenStatus, show_status
 from syncer.cli.stopping import StopSignal
-from syncer.errors import ExitCode
+from syncer.errors import ExitCode, SyncerError
 from syncer.status.documents import status_json
 from syncer.status.sharing import sharing_outline, sharing_warnings
 from syncer.wording import counted, safe
@@ -49,7 +50,9 @@ def status_of_sites(settings: Settings, names: Sequence[str], *, as_json: bool) 
     results = in_turn(turns, choice.left_out, StopSignal())
     if not (as_json or in_full):
         _show_table([name for name in results if name not in choice.left_out], seen)
-        failed = {name: _message(document) for name, (document, code) in results.items() if code}
+        failed = {
+            name: message_of(each).partition("\n")[0] for name, each in results.items() if isinstance(each, SyncerError)
+        }
         _show_attention(seen, failed, choice.left_out)
         show(f"Run `{settings.command('status --site NAME')}` to see more of a site.")
     return conclude(results, as_json=as_json, quiet=True)
@@ -98,13 +101,6 @@ def _show_attention(seen: Mapping[str, SeenStatus], failed: Mapping[str, str], c
         for reason, names in names_of.items():
             subject = "" if names[0] in configs else f"{listed(names)}: "  # an invalid config is named in the reason
             show(f"  {subject}{safe(reason)}")
-
-
-def _message(document: Mapping[str, object]) -> str:
-    """Return the first line of what is wrong, as the document of a site that failed has it."""
-    error = document["error"]
-    assert isinstance(error, dict)
-    return str(error["message"]).partition("\n")[0]
 
 
 def _reasons(seen: SeenStatus) -> Iterator[str]:

@@ -63,16 +63,16 @@ def _file(name: str, media_type: str) -> Route:
 
 async def explain(request: Request, error: Exception) -> Response:
     """Return the response to a request that ended in an error: JSON for programs, otherwise a page."""
-    status, kind, message = explained(error)
+    found = explained(error)
     if path_of(request).startswith(FOR_PROGRAMS):
-        return JSONResponse({"error": {"kind": kind, "message": message}}, status)
+        return JSONResponse(found.document, found.status)
     frame = frame_of(request)
-    heading = HEADINGS.get(status, f"Error {status}")
+    heading = HEADINGS.get(found.status, f"Error {found.status}")
     return page(
         frame,
         heading,
         tag("h1", heading),
-        tag("p", message, class_="verdict wrong"),
+        tag("p", found.message, class_="verdict wrong"),
         tag("p", tag("a", "Go to the overview", href=frame.address("/"))),
-        status=status,
+        status=found.status,
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from starlette.exceptions import HTTPException
 
 from syncer.errors import SyncerError
@@ -13,12 +15,27 @@ MESSAGES = {
 """What Starlette's own errors say, and what syncer says instead."""
 
 
-def explained(error: Exception) -> tuple[int, str, str]:
-    """Return the HTTP status, the kind and the message of an error."""
+class Explanation(NamedTuple):
+    """What went wrong with a request."""
+
+    status: int
+    """The HTTP status."""
+    kind: str
+    message: str
+
+    @property
+    def document(self) -> dict[str, dict[str, str]]:
+        """The JSON document for programs."""
+        return {"error": {"kind": self.kind, "message": self.message}}
+
+
+def explained(error: Exception) -> Explanation:
+    """Return what is said of an error."""
     match error:
         case HTTPException():
-            return error.status_code, "http", MESSAGES.get(error.detail, error.detail)
+            return Explanation(error.status_code, "http", MESSAGES.get(error.detail, error.detail))
         case SyncerError():
-            return 503, error.kind, str(error)
+            return Explanation(503, error.kind, str(error))
         case _:
-            return 500, "bug", f"This is a bug ({type(error).__name__}). The log of the daemon has the traceback."
+            bug = f"This is a bug ({type(error).__name__}). The log of the daemon has the traceback."
+            return Explanation(500, "bug", bug)

@@ -17,7 +17,7 @@ from syncer.status.buckets import LedgerLooks
 from syncer.status_page.api import live, of_daemon, site_quota_json, site_status_json
 from syncer.status_page.explained import explained
 from syncer.status_page.metrics import CONTENT_TYPE, Counters, exposition
-from syncer.status_page.reading import Gauges, Sources, gauges, is_old
+from syncer.status_page.reading import Sources, gauges, is_old
 from syncer.status_page.requests import reads_of, sites_of
 
 T = TypeVar("T")
@@ -55,9 +55,8 @@ async def ready(request: Request) -> Response:
 async def metrics(request: Request) -> Response:
     """Respond to `GET /metrics`. A site whose state cannot be read in time has no gauges from it."""
     counters: Counters = request.app.state.counters
-    found: dict[str, Gauges | None] = {}
-    for name, each in (await _read_all(request, gauges)).items():
-        found[name] = None if isinstance(each, Exception) else each
+    read = await _read_all(request, gauges)
+    found = {name: None if isinstance(each, Exception) else each for name, each in read.items()}
     left_out = len(sites_of(request).left_out())
     text = await run_in_threadpool(partial(exposition, counters, found, left_out=left_out))
     return Response(text, media_type=CONTENT_TYPE)
@@ -86,14 +85,8 @@ def _left_out_json(request: Request) -> dict[str, object]:
 
 async def _documents(request: Request, function: Callable[[Sources], dict[str, object]]) -> dict[str, object]:
     """Return a document of each site; that of a site whose state cannot be read is an error."""
-    documents: dict[str, object] = {}
-    for name, found in (await _read_all(request, function)).items():
-        if isinstance(found, Exception):
-            _, kind, message = explained(found)
-            documents[name] = {"error": {"kind": kind, "message": message}}
-        else:
-            documents[name] = found
-    return documents
+    found = await _read_all(request, function)
+    return {name: explained(each).document if isinstance(each, Exception) else each for name, each in found.items()}
 
 
 async def _read_all(request: Request, function: Callable[[Sources], T]) -> dict[str, T | Exception]:
@@ -102,6 +95,6 @@ async def _read_all(request: Request, function: Callable[[Sources], T]) -> dict[
     current = {name: replace(each, ledgers=ledgers) for name, each in sites_of(request).current().items()}
     found = await reads_of(request).read_all((name, partial(function, sources)) for name, sources in current.items())
     for name, each in found.items():
-        if isinstance(each, Exception) and explained(each)[1] == "bug":
+        if isinstance(each, Exception) and explained(each).kind == "bug":
             log.error("A bug in syncer kept the state of %s from being read; please report it", name, exc_info=each)
     return found

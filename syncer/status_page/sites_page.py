@@ -134,7 +134,7 @@ def _ledgers(ledgers: Mapping[str, LedgerUse | Exception | None]) -> Markup:
             warnings = sharing_warnings(use.sharing, {})  # those about all of its sites
             sentences.append(". ".join((sharing_outline(use.sharing, use.balances), *warnings)) + ".")
         elif use is not None:
-            sentences.append(explained(use)[2])
+            sentences.append(explained(use).message)
     return section("Quota ledgers", tag("ul", [tag("li", prose(each)) for each in sentences]), id_="ledgers")
 
 
