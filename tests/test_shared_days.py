@@ -7,7 +7,8 @@ a real sync for each of the thousands of steps would take an hour.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
@@ -39,6 +40,13 @@ CUT, CUT_UNITS = range(60, 75), 9
 COMMON = range(90, 120)
 SUSPENSION = range(140, 143)
 """Days, counted from the beginning."""
+
+
+@pytest.fixture
+def opened() -> Iterator[ExitStack]:
+    """Closes, at the end, what the test opens."""
+    with ExitStack() as stack:
+        yield stack
 
 
 @dataclass
@@ -118,11 +126,14 @@ def test_no_unit_is_spent_over_a_limit_and_every_site_stays_inside_refresh_withi
         assert max(b - a for a, b in pairwise(quiet)) <= 15, (name, "is starved")
 
 
-def test_where_youtube_closed_a_bucket_early_sites_that_sync_first_leave_the_others_their_part(tmp_path: Path) -> None:
+def test_where_youtube_closed_a_bucket_early_sites_that_sync_first_leave_the_others_their_part(
+    tmp_path: Path, opened: ExitStack
+) -> None:
     """Both buckets have ten units, but together they have ten."""
     terms = SiteTerms(dict.fromkeys(Bucket, 10), None)
     members = [LedgerMember(f"/{name}", name, terms, 0, dict.fromkeys(Bucket, 10), "") for name in "ab"]
-    ledgers = [open_shared_ledger(tmp_path / "ledger", member, NOON - DAY, writes=True) for member in members]
+    path = tmp_path / "ledger"
+    ledgers = [opened.enter_context(open_shared_ledger(path, each, NOON - DAY, writes=True)) for each in members]
     rates = [0.01] * 5_000
 
     def units(number: int, now: datetime) -> int:
@@ -142,5 +153,3 @@ def test_where_youtube_closed_a_bucket_early_sites_that_sync_first_leave_the_oth
     for ledger in ledgers:
         ledger.register(NOON + 8 * DAY)
     assert [units(0, NOON + 8 * DAY), units(1, NOON + 8 * DAY + MINUTE)] == [20, 10], "all of that is forgotten"
-    for ledger in ledgers:
-        ledger.__exit__(None, None, None)

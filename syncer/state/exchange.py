@@ -93,8 +93,6 @@ class Exchange:
         rest = iter(videos)
         while some := list(islice(rest, LOOKED_UP)):
             with self._file.large_tables() as connection:
-                if connection is None:
-                    return
                 rows = connection.execute(
                     "SELECT id, at, present, views, likes, comments FROM readings"
                     " WHERE id IN (SELECT value FROM json_each(?)) AND endpoint = ? AND at BETWEEN ? AND ?",
@@ -134,7 +132,6 @@ class Exchange:
         rest = iter(videos)
         while some := list(islice(rest, LOOKED_UP)):
             with self._file.transaction() as connection:
-                connection.execute("PRAGMA secure_delete = ON")  # so that the file has no trace of them
                 connection.execute(
                     "DELETE FROM readings WHERE id IN (SELECT value FROM json_each(?))", (json.dumps(some),)
                 )

@@ -12,7 +12,7 @@ import stat
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import Final
@@ -48,7 +48,6 @@ SCHEMA_1 = (
         stats INTEGER,                     -- the units a day that its config states; null: none
         general INTEGER,
         share INTEGER,                     -- percent; null: none
-        reserve INTEGER NOT NULL,
         key TEXT,                          -- a salted fingerprint of the API key that it used last
         seen INTEGER NOT NULL              -- when its last sync began
     ) WITHOUT ROWID""",
@@ -121,20 +120,9 @@ class LedgerFile:
                 if self._connection.in_transaction:
                     self._connection.execute("COMMIT")
 
-    @contextmanager
-    def large_tables(self) -> Iterator[sqlite3.Connection | None]:
-        """Yield a connection for queries of tables that a copy lacks; None: there is no file yet. Raises StateError."""
-        if not self._copied:
-            with self.read() as connection:
-                yield connection
-            return
-        with _explained("read", self.path):
-            if not self.path.exists() or not self.path.stat().st_size:
-                yield None
-                return
-            with closing(_connect(f"{self.path.absolute().as_uri()}?mode=ro")) as disk:
-                disk.execute("BEGIN")
-                yield disk if _version(disk, self.path) == len(MIGRATIONS) else None
+    def large_tables(self) -> AbstractContextManager[sqlite3.Connection]:
+        """Return a connection for queries that belong together, also of tables that a copy lacks. Raises StateError."""
+        return read_ledger_file(self.path) if self._copied else self.read()
 
     def close(self) -> None:
         """Close it."""
@@ -161,6 +149,7 @@ def open_ledger_file(path: Path, file_system: Callable[[str], str | None] = netw
                 _update(connection, path)
                 _write_ahead(connection)
                 connection.execute("PRAGMA synchronous = FULL")  # a power cut forgets no unit that was spent
+                connection.execute("PRAGMA secure_delete = ON")  # the file has no trace of what a purge deletes
                 _require_sound(connection, path)
             with as_state_error(f"Cannot use the ledger {path}", _CANNOT_USE):
                 _require_safe(path, tighten=True)  # it is a ledger

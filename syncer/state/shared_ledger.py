@@ -9,12 +9,11 @@ from __future__ import annotations
 import hashlib
 import sqlite3
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from syncer.decide.project_quota import SiteTerms, counts_still, part_of, project_limit
 from syncer.decide.quota import BucketStatus, balance, quota_day
@@ -80,11 +79,11 @@ class LedgerPicture:
 
     def balances(self, site: LedgerMember, at: datetime) -> Mapping[Bucket, BucketStatus]:
         """Return what is left of each bucket for a site at this time of the day."""
-        sites = {path: noted.terms for path, noted in self.sites.items() if noted.counts(at)} | {site.site: site.terms}
-        shares = {path: terms.share for path, terms in sites.items() if terms.share is not None}
+        terms = {path: noted.terms for path, noted in self._sites(site, at).items()}
+        shares = {path: each.share for path, each in terms.items() if each.share is not None}
         found = {}
         for bucket, units in self.spent.items():
-            limit = project_limit(bucket, sites.values(), site.default[bucket])
+            limit = project_limit(bucket, terms.values(), site.default[bucket])
             others = units.keys() - shares.keys()  # and those that no longer count
             with_us = {site.site} if site.site in shares else others
             found[bucket] = balance(
@@ -103,13 +102,7 @@ class LedgerPicture:
 
         The sites are those that synced in the days before this time, and the one that asks, by name.
         """
-        before = self.sites.get(site.site)
-        own = (
-            replace(before, name=site.name, terms=site.terms)
-            if before
-            else NotedSite(site.name, site.terms, None, None)
-        )
-        sites = {path: noted for path, noted in self.sites.items() if noted.counts(at)} | {site.site: own}
+        sites = self._sites(site, at)
         keys = Counter(noted.key for noted in sites.values() if noted.key)
         most = keys.most_common(1)
         shown = [
@@ -125,6 +118,13 @@ class LedgerPicture:
         ]
         return Sharing(self.place, shown, len(keys))
 
+    def _sites(self, site: LedgerMember, at: datetime) -> Mapping[str, NotedSite]:
+        """Return the sites that count at this time, and the one that asks, with what its config says now."""
+        own = replace(
+            self.sites.get(site.site) or NotedSite(site.name, site.terms, None, None), name=site.name, terms=site.terms
+        )
+        return {path: noted for path, noted in self.sites.items() if noted.counts(at)} | {site.site: own}
+
 
 def look_at_ledger(path: Path, day: date) -> LedgerPicture:
     """Return what a ledger says on this quota day; an empty picture if there is none yet. Nothing is written.
@@ -135,19 +135,16 @@ def look_at_ledger(path: Path, day: date) -> LedgerPicture:
         return _picture(connection, path, day)
 
 
-def open_shared_ledger(path: Path, site: LedgerMember, at: datetime, *, writes: bool) -> SharedLedger:
-    """Open a ledger, create it if needed, and note the site in it, seen at this time; use it as a context manager.
+@contextmanager
+def open_shared_ledger(path: Path, site: LedgerMember, at: datetime, *, writes: bool) -> Iterator[SharedLedger]:
+    """Open a ledger, create it if needed, and note the site in it, seen at this time; close it at the end.
 
     Unless it `writes`, all that happens in a copy in memory, and the site was not seen. Raises StateError.
     """
-    file = open_ledger_file(path) if writes else copy_ledger_file(path)
-    ledger = SharedLedger(file, site)
-    try:
+    with closing(open_ledger_file(path) if writes else copy_ledger_file(path)) as file:
+        ledger = SharedLedger(file, site)
         ledger.register(at if writes else None)
-    except BaseException:
-        file.close()
-        raise
-    return ledger
+        yield ledger
 
 
 class SharedLedger:
@@ -172,15 +169,14 @@ class SharedLedger:
                 (KEPT_DAYS,),
             )
             connection.execute(
-                "INSERT INTO sites VALUES (:site, :name, :stats, :general, :share, :reserve, :key, :seen)"
+                "INSERT INTO sites VALUES (:site, :name, :stats, :general, :share, :key, :seen)"
                 " ON CONFLICT (site) DO UPDATE SET name = :name, stats = :stats, general = :general, share = :share,"
-                " reserve = :reserve, key = coalesce(:key, key), seen = CASE :seen WHEN 0 THEN seen ELSE :seen END",
+                " key = coalesce(:key, key), seen = CASE :seen WHEN 0 THEN seen ELSE :seen END",
                 {
                     "site": site.site,
                     "name": site.name,
                     **{bucket.value: site.terms.stated.get(bucket) for bucket in Bucket},
                     "share": site.terms.share,
-                    "reserve": site.reserve,
                     "key": self._fingerprint(connection),
                     "seen": int(at.timestamp()) if at else NEVER,
                 },
@@ -251,12 +247,6 @@ class SharedLedger:
         (salt,) = connection.execute("SELECT value FROM meta WHERE name = 'salt'").fetchone() or ("",)
         key = self._site.key.encode()
         return hashlib.blake2b(key, key=salt.encode(), digest_size=FINGERPRINT_BYTES).hexdigest() if key else None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._file.close()
 
 
 def _picture(connection: sqlite3.Connection, path: Path, day: date) -> LedgerPicture:
