@@ -64,15 +64,14 @@ class Redactor(logging.Filter):
     Add it to each *handler*: a filter on a logger does not see the records of the loggers below it.
     """
 
-    def __init__(self, key: str | None = None, hook: str | None = None) -> None:
-        """Take the key, and the address of the build hook; without a key, only those in Google's forms are removed."""
+    def __init__(self) -> None:
+        """Know no secret yet: only keys in Google's forms are removed."""
         super().__init__()
         self._keys: tuple[str, ...] = ()
         self._hooks: tuple[str, ...] = ()
-        self.learn(key, hook)
 
     def learn(self, key: str | None = None, hook: str | None = None) -> None:
-        """Remove these, too, from now on: several sites have several keys. None is ever forgotten."""
+        """Remove this key, and this address of a build hook, from now on, too. None is ever forgotten."""
         # the longest first: one that begins like another would lose its beginning, and its end would be shown
         self._keys = tuple(sorted({*self._keys, key or ""} - {""}, key=len, reverse=True))
         self._hooks = tuple(sorted({*self._hooks, hook or ""} - {""}, key=len, reverse=True))
