@@ -49,15 +49,17 @@ def make_sites(directory: Path, url: str, *names: str, pages: int = 2, schedule:
     """Makes sites that sync every second, unless told otherwise."""
     configs = directory / "sites.d"
     configs.mkdir(exist_ok=True)
-    made = []
-    for name in names:
-        site = OneOfMany(directory / name, url, configs)
-        (site.root / "content" / "lists").mkdir(parents=True)
-        for video in ids(pages):
-            site.put(f"content/{video}.md", crlf(video, 1, 2))
-        site.configure(schedule=schedule)
-        made.append(site)
-    return made
+    return [make_site(directory / name, url, configs, pages, schedule) for name in names]
+
+
+def make_site(root: Path, url: str, configs: Path, pages: int = 1, schedule: str = OFTEN) -> OneOfMany:
+    """Makes one site, wherever it is, with its config among those of the others."""
+    site = OneOfMany(root, url, configs)
+    (site.root / "content" / "lists").mkdir(parents=True)
+    for video in ids(pages):
+        site.put(f"content/{video}.md", crlf(video, 1, 2))
+    site.configure(schedule=schedule)
+    return site
 
 
 def daemon_of(

@@ -13,7 +13,7 @@ import subprocess
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import pairwise
@@ -27,11 +27,11 @@ from syncer.errors import Locked
 from syncer.simulator.server import Simulator
 from syncer.state.lock import DaemonAddress, DaemonLock, daemon_address, hold_lock
 from tests.daemon_process import Daemon
-from tests.disks import dead, disk
+from tests.disks import Disk, dead, disk
 from tests.forks import run
 from tests.ports import free_port
 from tests.repository import Repository
-from tests.shared_daemon import HASTY, IMPATIENT, NEVER, OFTEN, OneOfMany, daemon_of, make_sites, synced
+from tests.shared_daemon import HASTY, IMPATIENT, NEVER, OFTEN, OneOfMany, daemon_of, make_site, make_sites, synced
 from tests.site import KEY, QUICK, Site, crlf, ids
 from tests.waiting import TIMEOUT, until
 
@@ -174,26 +174,29 @@ def test_a_state_that_another_daemon_has_is_left_out_until_that_one_ends(sites: 
         synced(daemon, "blog")
 
 
+@contextmanager
+def on_a_disk(kind: str, tmp_path: Path, url: str) -> Iterator[tuple[Disk, OneOfMany, OneOfMany]]:
+    """A disk, the site `own` that has it for itself, and the site `shop` beside it."""
+    room = tmp_path / "room"
+    room.mkdir()
+    with disk(kind, room) as made:
+        (shop,) = make_sites(tmp_path, url, "shop")
+        yield made, make_site(made.place / "own", url, shop.configs), shop
+
+
 @pytest.mark.storm
 def test_a_site_whose_disk_is_frozen_keeps_no_other_waiting_neither_while_it_runs_nor_at_the_start(
     tmp_path: Path, youtube: Simulator
 ) -> None:
-    room = tmp_path / "room"
-    room.mkdir()
-    with disk("ext4", room) as made:
-        (shop,) = make_sites(tmp_path, youtube.url, "shop")
-        cold = OneOfMany(made.place / "cold", youtube.url, shop.configs)
-        (cold.root / "content" / "lists").mkdir(parents=True)
-        cold.put(f"content/{ids(1)[0]}.md", crlf(ids(1)[0], 1, 2))
-        cold.configure(schedule=OFTEN)
+    with on_a_disk("ext4", tmp_path, youtube.url) as (made, _, shop):
         try:
             with daemon_of(shop, first=IMPATIENT) as daemon:
-                synced(daemon, "cold")
+                synced(daemon, "own")
                 subprocess.run(["fsfreeze", "-f", str(made.place)], check=True)
-                daemon.until("ERROR cold: No progress")
+                daemon.until("ERROR own: No progress")
                 synced(daemon, "shop", 3)
                 subprocess.run(["fsfreeze", "-u", str(made.place)], check=True)
-                synced(daemon, "cold", 2)
+                synced(daemon, "own", 2)
                 daemon.send(signal.SIGTERM)
                 assert daemon.ended()[0] == 0
             subprocess.run(["fsfreeze", "-f", str(made.place)], check=True)
@@ -205,7 +208,7 @@ def test_a_site_whose_disk_is_frozen_keeps_no_other_waiting_neither_while_it_run
                 more = len(os.listdir(f"/proc/{daemon.process.pid}/task")) - threads
                 assert more <= 1, "what hangs is not tried again before it has ended"
                 subprocess.run(["fsfreeze", "-u", str(made.place)], check=True)
-                synced(daemon, "cold")
+                synced(daemon, "own")
                 daemon.send(signal.SIGTERM)
                 assert daemon.ended()[0] == 0
         finally:
@@ -238,32 +241,24 @@ def test_a_site_whose_disk_never_responds_keeps_no_other_waiting_even_if_its_con
 def test_a_full_disk_and_one_that_is_read_only_are_the_trouble_of_their_site_alone(
     tmp_path: Path, youtube: Simulator
 ) -> None:
-    room = tmp_path / "room"
-    room.mkdir()
-    with disk("tmpfs", room) as made:
-        (shop,) = make_sites(tmp_path, youtube.url, "shop")
-        full = OneOfMany(made.place / "full", youtube.url, shop.configs)
-        (full.root / "content" / "lists").mkdir(parents=True)
-        full.put(f"content/{ids(1)[0]}.md", crlf(ids(1)[0], 1, 2))
-        full.configure(schedule=OFTEN)
-        with daemon_of(shop) as daemon:
-            synced(daemon, "full")
-            place = str(full.root)
-            subprocess.run(["mount", "--bind", place, place], check=True)
-            subprocess.run(["mount", "-o", "remount,bind,ro", place], check=True)
-            assert "Read-only" in daemon.until("ERROR full: Sync failed")
-            synced(daemon, "shop", 2)
-            subprocess.run(["umount", place], check=True)
-            filler = made.place / "filler"
-            with suppress(OSError), filler.open("wb") as file:
-                while True:
-                    file.write(bytes(1 << 16))
-            daemon.send(signal.SIGHUP)  # what failed is tried again at once
-            daemon.until("ERROR full: Sync failed")
-            synced(daemon, "shop", 2)
-            filler.unlink()
-            daemon.send(signal.SIGHUP)
-            synced(daemon, "full")
+    with on_a_disk("tmpfs", tmp_path, youtube.url) as (made, own, shop), daemon_of(shop) as daemon:
+        synced(daemon, "own")
+        place = str(own.root)
+        subprocess.run(["mount", "--bind", place, place], check=True)
+        subprocess.run(["mount", "-o", "remount,bind,ro", place], check=True)
+        assert "Read-only" in daemon.until("ERROR own: Sync failed")
+        synced(daemon, "shop", 2)
+        subprocess.run(["umount", place], check=True)
+        filler = made.place / "filler"
+        with suppress(OSError), filler.open("wb") as file:
+            while True:
+                file.write(bytes(1 << 16))
+        daemon.send(signal.SIGHUP)  # what failed is tried again at once
+        daemon.until("ERROR own: Sync failed")
+        synced(daemon, "shop", 2)
+        filler.unlink()
+        daemon.send(signal.SIGHUP)
+        synced(daemon, "own")
 
 
 def test_a_refused_key_a_locked_repository_and_lost_pages_are_problems_of_their_site_alone(
