@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import threading
 from typing import TYPE_CHECKING, NamedTuple
 
 from syncer.config.conflicts import ConfigIdentity, identity_of
@@ -54,19 +53,13 @@ def read_site_config(settings: Settings) -> SiteConfig:
 
 
 class ReloadableConfig:
-    """The config in use, and the last one's errors; safe in any thread."""
+    """The config in use, and the last one's errors. Only the main thread replaces them; any thread may read them."""
 
     def __init__(self, read: SiteConfig) -> None:
-        self._lock = threading.Lock()
-        self._in_use = read
+        self.in_use = read
+        """The config in use, and its secrets."""
         self.error: str | None = None
         """Why the config that was last read is not in use, one finding a line; None where it is."""
-
-    @property
-    def in_use(self) -> SiteConfig:
-        """The config in use, and its secrets."""
-        with self._lock:
-            return self._in_use
 
     @property
     def config(self) -> Config:
@@ -83,8 +76,7 @@ class ReloadableConfig:
                 message = "A change of `%s` takes effect when the daemon is restarted"
                 log.warning(message, section, extra={"event": "needs-restart"})
         kept = {section: getattr(before, section) for section in NEED_A_RESTART}
-        with self._lock:
-            self._in_use = new._replace(config=new.config.model_copy(update=kept))
+        self.in_use = new._replace(config=new.config.model_copy(update=kept))
         self.error = None
 
     def refuse(self, error: SyncerError) -> None:
