@@ -124,17 +124,17 @@ class Daemon:
         )
         of_site = SiteEnvironment(self.clock.now, lambda: None, self._past, lambda: None)
         self.site = DaemonSite(DaemonConfig(self._schedule, self._sync), of_site, Random(1))
-        loop.Daemon([self.site], environment, Random(1)).run()
+        loop.Daemon([self.site], environment, Random(1), at_once=1).run()
 
     def _past(self) -> PastSyncs:
         if self.bug:
             raise self.bug
         return PastSyncs(self.last, None)
 
-    def _changes(self, _now: datetime) -> loop.SiteChanges | None:
+    def _changes(self) -> loop.SiteChanges:
         config, self.new_schedule = self.new_schedule, {}
         if not config:
-            return None
+            return loop.SiteChanges()
         schedule = Schedule.model_validate({"jitter": "0s", **config}).as_model()
         return loop.SiteChanges(configs={self.site: DaemonConfig(schedule, self._sync)}, reloaded=True)
 

@@ -7,8 +7,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -17,7 +16,7 @@ from urllib.parse import quote
 from syncer.cli.arguments import absolute
 from syncer.cli.config_files import ConfigFiles, findings_in
 from syncer.cli.log_setup import REDACTOR
-from syncer.cli.open_site import Opening, OpenSite, SiteWiring
+from syncer.cli.open_site import Opening, OpenSite
 from syncer.cli.reloadable_config import SiteConfig, read_site_config
 from syncer.config.conflicts import ConfigConflict, find_conflicts, other_keys, page_keys
 from syncer.config.sections import StatusPage
@@ -31,7 +30,7 @@ from syncer.status_page.serve import shared_socket_path
 
 if TYPE_CHECKING:
     from syncer.cli.settings import Settings
-    from syncer.daemon.site import DaemonConfig, DaemonSite
+    from syncer.daemon.site import DaemonSite
     from syncer.daemon.systemd import Systemd
     from syncer.status_page.metrics import Counters
     from syncer.status_page.reading import Sources
@@ -45,7 +44,7 @@ halves them.
 """
 
 SHORTEST_TIMEOUT = 0.5
-"""But so many seconds are waited at least."""
+"""What they are halved to at most."""
 
 CLOSE_TIMEOUT = 3.0
 """Seconds that all sites together get at the end for their last notifications."""
@@ -83,22 +82,12 @@ class ConfigFile:
         return bool(open_as and isinstance(self.read, SiteConfig) and self.read.is_of_the_same_site(open_as))
 
 
-@dataclass(slots=True)
-class _Changes:
-    """What becomes of the sites, while that is found out."""
-
-    added: list[DaemonSite] = field(default_factory=list)
-    removed: list[DaemonSite] = field(default_factory=list)
-    configs: dict[DaemonSite, DaemonConfig] = field(default_factory=dict)
-
-
 class DaemonSites:
     """Reads the configs and opens their sites. Only the main thread changes anything; others get whole mappings."""
 
     def __init__(self, settings: Settings, counters: Counters, systemd: Systemd, wake: Callable[[], None]) -> None:
         """Take the configs, and find their files. Raises ConfigError."""
         self._several = settings.several
-        self._named = settings.config_paths
         self._environ = settings.environ
         self._counters = counters
         self._systemd = systemd
@@ -116,7 +105,7 @@ class DaemonSites:
         self._has_closed_one = False
         self.page: StatusPage | None = None
         """The settings of the status page: those of the first valid config that has any."""
-        self._served: Mapping[str, object] | None = None
+        self._served: Mapping[str, object] = {}
         """All its keys, once it is known."""
         self._current: Mapping[str, Sources] = {}
         self._left_out: Mapping[str, str] = {}
@@ -133,8 +122,8 @@ class DaemonSites:
                 raise ConfigError(f"{path}: {conflict.message}")
         reads = [each.read for path, each in self._configs.items() if path not in conflicts]
         valid = [read for read in reads if isinstance(read, SiteConfig)]
-        for read in sorted(valid, key=lambda each: not each.identity.page)[:1]:
-            self.page = read.config.status_page
+        if valid:
+            self.page = min(valid, key=lambda read: not read.identity.page).config.status_page
         self._served = page_keys(self.page)
         changes = self._use(reloaded=False)
         if not changes.added:
@@ -166,7 +155,7 @@ class DaemonSites:
     def place_socket(self) -> Path:
         """Return where the daemon listens. Raises ConfigError."""
         if self._several:
-            named = (os.path.realpath(absolute(path)) for path in self._named)
+            named = (os.path.realpath(absolute(path)) for path in self._files.named)
             return shared_socket_path(self._environ, named)
         (site,) = self.sites
         return site.own_socket(self._environ)
@@ -178,8 +167,8 @@ class DaemonSites:
             if each.site:
                 self._name_socket_for(each.path, each.site)
 
-    def changes(self, _now: datetime) -> SiteChanges | None:
-        """Look for changes of the configs, and return what became of the sites; None: nothing."""
+    def changes(self) -> SiteChanges:
+        """Look for changes of the configs, and return what became of the sites."""
         requested, self._reload_requested = self._reload_requested, False
         has_closed_one, self._has_closed_one = self._has_closed_one, False
         if requested:
@@ -189,7 +178,7 @@ class DaemonSites:
             listings = {path: self._attempt(path, partial(self._files.listing, path)) for path in self._files.named}
             paths.update(self._files.look(listings, read_all=requested))
         if not (requested or paths or has_closed_one or self._configs.keys() - self._files.found.keys()):
-            return None
+            return SiteChanges()
         self._read(path for path in self._files.found if path in paths)
         return self._use(reloaded=requested)
 
@@ -241,15 +230,15 @@ class DaemonSites:
             finally:
                 self._stuck.discard(path)
 
-        patience = max(SHORTEST_TIMEOUT, DISK_TIMEOUT / 2 ** len(self._stuck))
+        timeout = max(SHORTEST_TIMEOUT, DISK_TIMEOUT / 2 ** len(self._stuck))
         self._stuck.add(path)
         try:
-            return results[0] if self._disk.run(tracked, patience) else not_responding
-        except SyncerError as error:
-            return StateError(f"{path}: {REMEDY}") if is_lack_of_files(error) else error
+            return results[0] if self._disk.run(tracked, timeout) else not_responding
         except Exception as error:
             if is_lack_of_files(error):
                 return StateError(f"{path}: {REMEDY}")
+            if isinstance(error, SyncerError):
+                return error
             if not self._several:
                 raise
             log.exception("A bug in syncer keeps out the site of %s; please report it", path)
@@ -264,7 +253,7 @@ class DaemonSites:
 
     def _use(self, *, reloaded: bool) -> SiteChanges:
         """Open, change and remove sites as the configs say; `reloaded`: all were read, because that was requested."""
-        had_sites, changes = bool(self.sites), _Changes()
+        had_sites, changes = bool(self.sites), SiteChanges(reloaded=reloaded)
         for path in self._configs.keys() - self._files.found.keys():
             self._remove(self._configs.pop(path), changes, "its config was removed")
         self._configs = {path: self._configs[path] for path in self._files.found if path in self._configs}
@@ -294,9 +283,9 @@ class DaemonSites:
         }
         if had_sites and not self.sites:
             log.warning("No site is left; the daemon waits for a valid config", extra={"event": "no-site"})
-        return SiteChanges(changes.added, changes.removed, changes.configs, reloaded)
+        return changes
 
-    def _reload(self, config: ConfigFile, site: OpenSite, read: SiteConfig | SyncerError, changes: _Changes) -> None:
+    def _reload(self, config: ConfigFile, site: OpenSite, read: SiteConfig | SyncerError, changes: SiteChanges) -> None:
         """Let an open site use its new config. One that is invalid leaves the old one in use."""
         if not config.is_new:
             return
@@ -318,7 +307,7 @@ class DaemonSites:
         if not isinstance(error, ConfigError):
             config.retry_at = min(config.retry_at, time.monotonic() + RETRY_SECONDS)
 
-    def _open(self, config: ConfigFile, read: SiteConfig, changes: _Changes) -> None:
+    def _open(self, config: ConfigFile, read: SiteConfig, changes: SiteChanges) -> None:
         """Open the site of a config, or leave it out."""
         if any(site.state == read.config.state_directory for site in list(self._ending.values())):
             config.left_out = StateError(f"{config.path}: waits until the running sync of this site has ended")
@@ -327,12 +316,12 @@ class DaemonSites:
             self._leave_out(config, StateError(f"{config.path}: {REMEDY}"))
             return
         counters = self._counters.of(read.config.site_name)
-        opening = Opening(read, SiteWiring(counters, self._wake, self._several))
+        opening = Opening(partial(OpenSite, read, counters, self._wake, several=self._several))
         error = self._attempt(config.path, opening)
         if site := opening.leave():
             config.site, config.left_out = site, None
             changes.added.append(site.daemon_site)
-            if self._served and (keys := other_keys(read.identity, self._served)):
+            if keys := other_keys(read.identity, self._served):
                 with about(site.name):
                     message = "`status_page.%s` takes effect when the daemon is restarted; until then, the page stays"
                     log.warning(message, keys[0], extra={"event": "needs-restart"})
@@ -341,7 +330,7 @@ class DaemonSites:
             self._counters.forget(read.config.site_name)
             self._leave_out(config, error)
 
-    def _remove(self, config: ConfigFile, changes: _Changes, why: str) -> None:
+    def _remove(self, config: ConfigFile, changes: SiteChanges, why: str) -> None:
         """Remove the site of a config, if it is open; its running sync ends at its next safe point."""
         site = config.site
         if site:

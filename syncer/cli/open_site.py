@@ -11,7 +11,6 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from random import Random
-from typing import NamedTuple
 
 from syncer.cli.reloadable_config import ReloadableConfig, SiteConfig
 from syncer.cli.stopping import StopSignal
@@ -35,23 +34,14 @@ from syncer.sync.options import Environment, Listener, Options
 log = logging.getLogger("syncer.daemon")
 
 
-class SiteWiring(NamedTuple):
-    """What a site needs of the process that it is opened in."""
-
-    counters: SiteCounters
-    wake: Callable[[], None]
-    """Wakes the main thread."""
-    several: bool
-    """Whether the daemon may have several sites: then the log names each, and each has times of its own."""
-
-
 class OpenSite:
     """Holds the lock of the site's state until it is closed."""
 
-    def __init__(self, read: SiteConfig, wiring: SiteWiring) -> None:
+    def __init__(self, read: SiteConfig, counters: SiteCounters, wake: Callable[[], None], *, several: bool) -> None:
         """Take the lock, read the state, and complete what a crash interrupted.
 
-        Raises Locked and StateError.
+        `wake` wakes the main thread. `several`: the daemon may have several sites, so the log names each, and each has
+        times of its own. Raises Locked and StateError.
         """
         config = read.config
         require_own_place(config)
@@ -62,13 +52,13 @@ class OpenSite:
         self.stop = StopSignal()
         """Ends the site's sync at the next safe point."""
         self.reloadable = ReloadableConfig(read)
-        self._counters = wiring.counters
+        self._counters = counters
         self._notifier = Notifier(lambda: self.reloadable.config.notify, self.name, config.state_directory, now)
-        self._label = self.name if wiring.several else None
+        self._label = self.name if several else None
         self.lock = DaemonLock(config.state_directory)
         try:
-            environment = SiteEnvironment(now, wiring.wake, watched, lambda: self.reloadable.error)
-            phase = phase_of(os.path.realpath(config.site)) if wiring.several else None
+            environment = SiteEnvironment(now, wake, watched, lambda: self.reloadable.error)
+            phase = phase_of(os.path.realpath(config.site)) if several else None
             self.daemon_site = DaemonSite(self.daemon_config(), environment, Random(), name=self._label, phase=phase)
             with about(self._label):
                 settle(config, now)
@@ -166,9 +156,8 @@ class OpenSite:
 class Opening:
     """Opens a site in a thread that may be left to it: then what it opens is closed again."""
 
-    def __init__(self, read: SiteConfig, wiring: SiteWiring) -> None:
-        self._read = read
-        self._wiring = wiring
+    def __init__(self, make: Callable[[], OpenSite]) -> None:
+        self._make = make
         self._lock = threading.Lock()
         self._left = False
         self.site: OpenSite | None = None
@@ -176,7 +165,7 @@ class Opening:
 
     def __call__(self) -> None:
         """Open it. Raises as `OpenSite`."""
-        site = OpenSite(self._read, self._wiring)
+        site = self._make()
         with self._lock:
             left, self.site = self._left, None if self._left else site
         if left:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -14,7 +14,6 @@ from apscheduler.events import EVENT_JOB_EXECUTED, EVENT_JOB_MAX_INSTANCES, JobE
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.base import BaseTrigger
 
-from syncer.control import DaemonState
 from syncer.daemon import daemon_log
 from syncer.daemon.agenda import Agenda
 from syncer.daemon.disk_calls import DiskCalls
@@ -31,14 +30,14 @@ READ_TIMEOUT = 1.0
 """Seconds that one look at the state of a site may take. After that, the other sites no longer wait for it."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class SiteChanges:
     """What became of the sites since the last check."""
 
-    added: Sequence[DaemonSite] = ()
-    removed: Sequence[DaemonSite] = ()
+    added: list[DaemonSite] = field(default_factory=list)
+    removed: list[DaemonSite] = field(default_factory=list)
     """Each ends the sync that it is running."""
-    configs: Mapping[DaemonSite, DaemonConfig] = field(default_factory=dict)
+    configs: dict[DaemonSite, DaemonConfig] = field(default_factory=dict)
     """The sites with a new config."""
     reloaded: bool = False
     """Whether systemd waits to hear that the configs were read again."""
@@ -55,8 +54,8 @@ class DaemonEnvironment:
     """Safe in any thread."""
     stopped: Callable[[], bool]
     """Whether the daemon is being stopped."""
-    changes: Callable[[datetime], SiteChanges | None]
-    """What became of the sites since the last call; None: nothing."""
+    changes: Callable[[], SiteChanges]
+    """What became of the sites since the last call."""
     ended: Callable[[DaemonSite], None]
     """Called once a removed site does nothing any more."""
     stop: Callable[[], None]
@@ -73,12 +72,7 @@ class Daemon:
     """
 
     def __init__(
-        self,
-        sites: Sequence[DaemonSite],
-        environment: DaemonEnvironment,
-        rng: Random,
-        *,
-        at_once: int = 1,
+        self, sites: Sequence[DaemonSite], environment: DaemonEnvironment, rng: Random, *, at_once: int
     ) -> None:
         """Take the sites at the start, and how many of them may sync at once."""
         self._environment = environment
@@ -90,7 +84,7 @@ class Daemon:
         self._by_job: dict[str, DaemonSite] = {}
         self._removed: dict[DaemonSite, str] = {}
         """Those that have not ended, as in `_names`."""
-        self._turns = Turns(at_once, is_stalled=self._is_stalled, is_working=self._is_working, queued=self._note_queued)
+        self._turns = Turns(at_once, self._by_job)
         self._scheduler = BackgroundScheduler(
             timezone=UTC,
             executors={"default": self._turns},
@@ -112,7 +106,7 @@ class Daemon:
         for site in self._at_start:
             self._add(site)
         self._scheduler.start()
-        environment.systemd.ready(_status([site.state() for site in self._names]))
+        environment.systemd.ready(_status(self._names))
         before = environment.clock()
         environment.wait(CLOCK_CHECK_SECONDS)
         while not environment.stopped():
@@ -131,7 +125,7 @@ class Daemon:
 
     def _look(self, now: datetime, back: timedelta) -> None:
         """Take in all that happened since the last check, and move the scheduler's jobs accordingly."""
-        changes = self._environment.changes(now) or SiteChanges()
+        changes = self._environment.changes()
         for site in changes.removed:
             self._remove(site)
         for site in self._names:
@@ -143,9 +137,9 @@ class Daemon:
         self._scheduler.wakeup()
         self._turns.begin_next()
         if changes.reloaded:
-            self._environment.systemd.ready(_status([site.state() for site in self._names]))
+            self._environment.systemd.ready(_status(self._names))
         if not self._names or any(site.is_well for site in self._names):
-            self._environment.systemd.alive(_status([site.state() for site in self._names]))
+            self._environment.systemd.alive(_status(self._names))
 
     def _look_at(self, site: DaemonSite, config: DaemonConfig | None, now: datetime, back: timedelta) -> None:
         name = self._names[site]
@@ -181,16 +175,6 @@ class Daemon:
                 del self._removed[site], self._by_job[name]
                 self._environment.ended(site)
 
-    def _is_stalled(self, name: str) -> bool:
-        return self._by_job[name].is_stalled
-
-    def _is_working(self, name: str) -> bool:
-        return self._by_job[name].is_working
-
-    def _note_queued(self, job: str, due: datetime) -> None:
-        if job in self._by_job:  # else it is a call of the build hook
-            self._by_job[job].queued(due)
-
     def _log_left_out(self, event: JobSubmissionEvent) -> None:
         self._by_job[event.job_id].log_left_out()
 
@@ -212,8 +196,9 @@ class _Times(BaseTrigger):  # type: ignore[misc] # APScheduler has no types
         return self._agenda.next_start(now, self._rng.random())
 
 
-def _status(states: Sequence[DaemonState]) -> str:
+def _status(sites: Iterable[DaemonSite]) -> str:
     """Return what the daemon is doing in a line, as `systemctl status` shows it."""
+    states = [site.state() for site in sites]
     running, starts = sum(state.running for state in states), [state.next_sync for state in states if state.next_sync]
     waits = f"Next sync at {utc(min(starts))}" if starts else "Idle"
     if len(states) != 1:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
 from apscheduler.executors.base import BaseExecutor, run_job
 from apscheduler.job import Job
+
+from syncer.daemon.site import DaemonSite
 
 JOIN_SECONDS = 0.5
 """Seconds between two checks whether a thread that is waited for has stalled."""
@@ -22,28 +24,15 @@ class _Turn(NamedTuple):
 class Turns(BaseExecutor):  # type: ignore[misc] # APScheduler has no types
     """Runs jobs in threads, in the order in which they became due, and never two of the same name together.
 
-    A job's name is the one of its site. At most `at_once` jobs run together; one that is stalled, or waits for a lock,
+    All jobs of a site have one name. At most `at_once` jobs run together; one that is stalled, or waits for a lock,
     does not count, so jobs that hang never keep the others waiting. It counts again when it continues.
     """
 
-    def __init__(
-        self,
-        at_once: int,
-        *,
-        is_stalled: Callable[[str], bool],
-        is_working: Callable[[str], bool],
-        queued: Callable[[str, datetime], None],
-    ) -> None:
-        """`is_stalled` gets a name and returns whether the job that runs under it has stalled; `is_working`: whether
-        it neither has stalled nor waits.
-
-        `queued` is called with the ID of a job and the time at which it became due, before it begins.
-        """
+    def __init__(self, at_once: int, sites: Mapping[str, DaemonSite]) -> None:
+        """Take the sites by the names of their jobs. A sync's ID is that name, too; a call of a hook has another."""
         super().__init__()
         self._at_once = at_once
-        self._is_stalled = is_stalled
-        self._is_working = is_working
-        self._queued = queued
+        self._sites = sites
         self._turns = threading.Lock()
         """Guards all below."""
         self._waiting: list[_Turn] = []
@@ -54,7 +43,7 @@ class Turns(BaseExecutor):  # type: ignore[misc] # APScheduler has no types
         """Begin the jobs whose turn it is."""
         with self._turns:
             for turn in list(self._waiting):
-                if sum(map(self._is_working, self._running)) >= self._at_once:
+                if sum(self._sites[name].is_working for name in self._running) >= self._at_once:
                     return
                 if turn.job.name not in self._running:
                     self._waiting.remove(turn)
@@ -79,18 +68,19 @@ class Turns(BaseExecutor):  # type: ignore[misc] # APScheduler has no types
             self._waiting = []
             running = dict(self._running)
         for name, thread in running.items():
-            while wait and thread.is_alive() and not self._is_stalled(name):
+            while wait and thread.is_alive() and not self._sites[name].is_stalled:
                 thread.join(JOIN_SECONDS)
 
     def _do_submit_job(self, job: Job, run_times: Sequence[datetime]) -> None:
-        self._queued(job.id, run_times[0])
+        if job.id in self._sites:
+            self._sites[job.id].queued(run_times[0])
         with self._turns:
             if not self._closed:
                 self._waiting.append(_Turn(job, run_times))
         self.begin_next()
 
     def _run(self, job: Job, run_times: Sequence[datetime]) -> None:
-        """Run one job, in its thread, and tell APScheduler; then its turn has ended."""
+        """Run one job, in its thread, and notify APScheduler; then its turn has ended."""
         try:
             events = run_job(job, job._jobstore_alias, run_times, self._logger.name)  # noqa: SLF001 - as its executors do
             self._run_job_success(job.id, events)
