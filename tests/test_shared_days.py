@@ -73,7 +73,7 @@ def sync(site: SimulatedSite, place: Path, project: Project, now: datetime, key:
     member = LedgerMember(f"/{site.name}", site.name, terms, RESERVE, dict.fromkeys(Bucket, 10_000), "", key)
     with open_shared_ledger(place, member, now, writes=True) as ledger:
         claim = replace(site.claim(now), site=member.site)
-        made = site.plan(units_for(claim, ledger, ledger.exchange, now), now)
+        made = site.plan(units_for(claim, ledger, now), now)
         if (now - BEGIN) // DAY in SUSPENSION:  # each sync finds out with one request
             UnitStock(ledger, lambda: now, scheduled=True).spend(Bucket.STATS)
             return 0
@@ -138,7 +138,7 @@ def test_where_youtube_closed_a_bucket_early_sites_that_sync_first_leave_the_oth
 
     def units(number: int, now: datetime) -> int:
         claim = Claim(members[number].site, table_of(rates), DAY, WITHIN, 0, now, now + DAY)
-        return units_for(claim, ledgers[number], ledgers[number].exchange, now)
+        return units_for(claim, ledgers[number], now)
 
     assert [units(0, NOON - DAY), units(1, NOON - DAY + MINUTE)] == [20, 10], "the first cannot know of the second"
     ledgers[0].take(Bucket.STATS, NOON - DAY, 8, scheduled=True)

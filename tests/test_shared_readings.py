@@ -271,6 +271,10 @@ def test_a_purge_deletes_what_is_too_old_in_the_ledger_too(sites: Sites) -> None
         selection = Selection(before=now - config.history.keep)
         forget(config, selection, dry_run=False, clock=lambda now=now: now, sleep=lambda _: None)  # type: ignore[misc]
         assert len(sites.stored()) == left
+        assert (VIDEOS[0].encode() in sites.ledger.read_bytes()) == bool(left), "the file has no trace of them"
+    with closing(sqlite3.connect(sites.ledger)) as database:
+        seen = database.execute("SELECT seen FROM sites").fetchall()
+    assert seen == [(int(NOON.timestamp()),)], "a purge is no sync"
 
 
 def test_where_youtube_answers_nothing_old_readings_are_deleted_from_the_ledger(

@@ -14,7 +14,6 @@ from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 from heapq import heapify, heapreplace
 from random import Random
-from typing import Protocol
 from zoneinfo import ZoneInfo
 
 from benchmarks.budgets.laws import LAWS, Law, true_drift
@@ -149,25 +148,6 @@ def begun(kind: SiteKind, measured_from: datetime = BEGIN) -> SimulatedSite:
     return SimulatedSite(kind, rows, measured_from)
 
 
-class Ledger(Protocol):
-    """What the sites of a simulation share."""
-
-    def left(self, at: datetime) -> int:
-        """Return the units that are left for scheduled syncs."""
-
-    def spent(self, at: datetime) -> Mapping[str, int]:
-        """Return the units that each site has spent today."""
-
-    def take(self, site: str, units: int, at: datetime) -> int:
-        """Spend so many units for a site; return how many were to be had."""
-
-    def claim(self, claim: Claim) -> None:
-        """Note a site's claim, in place of its last one."""
-
-    def claims(self) -> Sequence[Claim]:
-        """Return all claims."""
-
-
 @dataclass(slots=True)
 class PlainLedger:
     """A ledger in memory, of one bucket."""
@@ -200,11 +180,11 @@ class PlainLedger:
         return list(self.noted.values())
 
 
-Division = Callable[[SimulatedSite, Sequence[SimulatedSite], Ledger, datetime], int]
+Division = Callable[[SimulatedSite, Sequence[SimulatedSite], PlainLedger, datetime], int]
 """Returns how many units a sync that begins now and those that follow it today may use."""
 
 
-def at_one_level(site: SimulatedSite, _all: Sequence[SimulatedSite], ledger: Ledger, now: datetime) -> int:
+def at_one_level(site: SimulatedSite, _all: Sequence[SimulatedSite], ledger: PlainLedger, now: datetime) -> int:
     """As syncer divides them."""
     spent = ledger.spent(now)
     claim = site.claim(now)
@@ -212,21 +192,21 @@ def at_one_level(site: SimulatedSite, _all: Sequence[SimulatedSite], ledger: Led
     return units_of(site.name, ledger.left(now), spent, ledger.claims(), now)
 
 
-def equally(site: SimulatedSite, others: Sequence[SimulatedSite], ledger: Ledger, now: datetime) -> int:
+def equally(site: SimulatedSite, others: Sequence[SimulatedSite], ledger: PlainLedger, now: datetime) -> int:
     """The same number for each site: what its config says where sites share a project by hand."""
     spent = ledger.spent(now)
     part = (ledger.left(now) + sum(spent.values())) // len(others)
     return max(0, part - spent.get(site.name, 0))
 
 
-def by_size(site: SimulatedSite, others: Sequence[SimulatedSite], ledger: Ledger, now: datetime) -> int:
+def by_size(site: SimulatedSite, others: Sequence[SimulatedSite], ledger: PlainLedger, now: datetime) -> int:
     """In proportion to the numbers of videos, and at least one."""
     spent, videos = ledger.spent(now), sum(len(each.rows) for each in others)
     part = max(1, (ledger.left(now) + sum(spent.values())) * len(site.rows) // videos)
     return min(ledger.left(now), max(0, part - spent.get(site.name, 0)))
 
 
-def first_come(_site: SimulatedSite, _all: Sequence[SimulatedSite], ledger: Ledger, now: datetime) -> int:
+def first_come(_site: SimulatedSite, _all: Sequence[SimulatedSite], ledger: PlainLedger, now: datetime) -> int:
     """All that is left, for whoever comes first."""
     return ledger.left(now)
 
@@ -252,7 +232,7 @@ def syncs(kinds: Sequence[SiteKind], end: datetime) -> Iterator[tuple[datetime, 
 
 
 def simulate(
-    kinds: Sequence[SiteKind], ledger: Ledger, division: Division, days: int, settling: int
+    kinds: Sequence[SiteKind], ledger: PlainLedger, division: Division, days: int, settling: int
 ) -> Sequence[SimulatedSite]:
     """Return the sites after so many days."""
     end = BEGIN + days * DAY

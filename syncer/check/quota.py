@@ -13,20 +13,13 @@ from syncer.status.buckets import in_words
 from syncer.status.sharing import no_budget, sharing_outline, sharing_warnings
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from syncer.config.sections import Config
     from syncer.state.ledger import QuotaLedger
 
 
-def is_read_only(place: Path) -> bool:
-    """Whether the file system of this path is read-only here, as in a sandbox. Raises OSError."""
-    return bool(os.statvfs(place).f_flag & os.ST_RDONLY)
-
-
 def check_quota(config: Config, ledger: QuotaLedger, now: datetime) -> Iterator[Finding]:
     """Yield what is left of each bucket, and whether a shared ledger can be used. Raises StateError."""
-    balances, sharing = ledger.balances(now), ledger.sharing(now)
+    balances = ledger.balances(now)
     for bucket, status in balances.items():
         if status.scheduled:
             yield Finding("quota", Level.OK, f"{bucket}: {in_words(status)}")
@@ -34,12 +27,13 @@ def check_quota(config: Config, ledger: QuotaLedger, now: datetime) -> Iterator[
             remedy = no_budget(bucket, status) or "You need to do nothing: the quota resets at midnight Pacific"
             yield Finding("quota", Level.WARNING, f"{bucket}: {in_words(status)}. {remedy}.")
     path = config.ledger_path
-    if sharing is None or path is None:
+    if ledger.exchange is None or path is None:
         return
+    sharing = ledger.sharing(now)
     for place in (path, path.parent):
         if os.path.exists(place) and not os.access(place, os.W_OK):
             remedy = "Check its permissions."
-            if is_read_only(place):
+            if os.statvfs(place).f_flag & os.ST_RDONLY:  # as in a sandbox
                 remedy = (
                     f"In a unit of systemd, add {path.parent} to `ReadWritePaths=`; else mount its disk for writing."
                 )

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from syncer.config.sections import Config
     from syncer.decide.quota import BucketStatus
     from syncer.model import Bucket, VideoId
-    from syncer.state.ledger import Sharing
+    from syncer.state.shared_ledger import Sharing
     from syncer.status.status import Status
 
 SITES_SHOWN = 10

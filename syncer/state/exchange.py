@@ -101,7 +101,7 @@ class Exchange:
                 found = [reading_of(row) for row in rows]
             yield found
 
-    def share(self, readings: Sequence[Reading], now: datetime, keep: timedelta = KEPT) -> None:
+    def share(self, readings: Sequence[Reading], now: datetime, keep: timedelta) -> None:
         """Save what YouTube returned for the other sites, where it is the newest, and delete what is too old.
 
         `keep` is for how long this site may keep readings.
@@ -127,14 +127,19 @@ class Exchange:
             )
             connection.execute("DELETE FROM readings WHERE at < ? OR at > ?", limits)
 
-    def forget(self, videos: Iterable[VideoId]) -> None:
-        """Delete the readings of these videos."""
-        rest = iter(videos)
-        while some := list(islice(rest, LOOKED_UP)):
-            with self._file.transaction() as connection:
-                connection.execute(
-                    "DELETE FROM readings WHERE id IN (SELECT value FROM json_each(?))", (json.dumps(some),)
-                )
+
+def forget_before(file: LedgerFile, time: datetime) -> None:
+    """Delete the readings that are older. Raises StateError."""
+    with file.transaction() as connection:
+        connection.execute("DELETE FROM readings WHERE at < ?", (int(time.timestamp()),))
+
+
+def forget_videos(file: LedgerFile, videos: Iterable[VideoId]) -> None:
+    """Delete the readings of these videos. Raises StateError."""
+    rest = iter(videos)
+    while some := list(islice(rest, LOOKED_UP)):
+        with file.transaction() as connection:
+            connection.execute("DELETE FROM readings WHERE id IN (SELECT value FROM json_each(?))", (json.dumps(some),))
 
 
 def _drifts(text: str) -> dict[int, int]:

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, ClassVar, Final, TypeAlias
 
 from syncer.decide.quota import BucketStatus, balance, quota_day
 from syncer.model import Bucket
@@ -19,73 +19,13 @@ from syncer.state.damage import member, moment
 from syncer.state.database import Database
 
 if TYPE_CHECKING:
-    from syncer.state.exchange import Exchange
+    from syncer.state.shared_ledger import SharedLedger
 
 UNITS_AT_ONCE: Final = 10
 """Units that a sync takes at once. A crash of it loses those that it has not used."""
 
 DAYS_KEPT: Final = 3
 """A site's own ledger keeps the units of so many quota days, those on which it began to spend last."""
-
-
-@dataclass(frozen=True, slots=True)
-class SharingSite:
-    """One of the sites that share a ledger."""
-
-    site: str
-    """Its real path."""
-    name: str
-    share: int | None
-    """Its part of each bucket in percent; None: it uses what the shares of others leave."""
-    units: Mapping[Bucket, int]
-    """What it has spent on the quota day."""
-    seen: datetime | None
-    """When its last sync began; None: it has not synced with this ledger yet."""
-    has_other_key: bool = False
-    """Whether its API key is not the one that most sites use."""
-
-
-@dataclass(frozen=True, slots=True)
-class Sharing:
-    """Who shares a ledger."""
-
-    place: str
-    """Where the ledger is."""
-    sites: Sequence[SharingSite]
-    keys: int
-    """How many different API keys they use."""
-
-
-class QuotaLedger(Protocol):
-    """Which units one site may spend, and which are spent. Safe in several threads. Everything raises StateError."""
-
-    @property
-    def exchange(self) -> Exchange | None:
-        """How the site learns from others that share the ledger; None: no other site uses it."""
-
-    def balances(self, at: datetime) -> Mapping[Bucket, BucketStatus]:
-        """Return what is left of each bucket on the quota day of this time (with a time zone)."""
-
-    def take(self, bucket: Bucket, at: datetime, wanted: int, *, scheduled: bool) -> int:
-        """Spend up to `wanted` units of `bucket`, as many as a sync may use now; return their number."""
-
-    def give_back(self, day: date, units: Mapping[Bucket, int]) -> None:
-        """Give back units that were taken on this quota day and not used."""
-
-    def park(self, bucket: Bucket, until: datetime) -> None:
-        """Spend no units of `bucket` before this time: YouTube reported that the day's quota is spent."""
-
-    def refusals(self, at: datetime) -> Mapping[Bucket, int]:
-        """Return after how many units YouTube reported a bucket spent too early, on this quota day or the last one."""
-
-    def note_refusal(self, bucket: Bucket, at: datetime, units: int) -> None:
-        """Record that YouTube reported the quota of `bucket` spent after this many units, long before the ledger."""
-
-    def forget_refusal(self, bucket: Bucket) -> None:
-        """Delete the record of `bucket`: YouTube has allowed more units since."""
-
-    def sharing(self, at: datetime) -> Sharing | None:
-        """Return which sites share the ledger at this time; None if it belongs to one site."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +37,8 @@ class OwnLedger:
     """Each bucket's units a day."""
     reserve: int
     """How many units of each bucket scheduled syncs leave."""
-    exchange: None = None
+    exchange: ClassVar[None] = None
+    """No other site uses it."""
 
     def balances(self, at: datetime) -> Mapping[Bucket, BucketStatus]:
         """Return what is left of each bucket on the quota day of this time."""
@@ -172,9 +113,9 @@ class OwnLedger:
         with self.database.transaction() as connection:
             connection.execute("DELETE FROM meta WHERE name = ?", (f"refused-{bucket}",))
 
-    def sharing(self, at: datetime) -> None:  # noqa: ARG002
-        """Return None: no other site uses it."""
-        return
+
+QuotaLedger: TypeAlias = "OwnLedger | SharedLedger"
+"""Which units one site may spend, and which are spent. Safe in several threads. Everything raises StateError."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import sqlite3
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
@@ -20,7 +20,6 @@ from syncer.decide.quota import BucketStatus, balance, quota_day
 from syncer.model import Bucket
 from syncer.state.damage import member, moment
 from syncer.state.exchange import Exchange
-from syncer.state.ledger import Sharing, SharingSite
 from syncer.state.ledger_file import LedgerFile, copy_ledger_file, open_ledger_file, read_ledger_file
 
 NEVER = 0
@@ -64,6 +63,34 @@ class NotedSite:
     def counts(self, at: datetime) -> bool:
         """Whether what its config says still counts at this time."""
         return self.seen is not None and counts_still(self.seen, at)
+
+
+@dataclass(frozen=True, slots=True)
+class SharingSite:
+    """One of the sites that share a ledger."""
+
+    site: str
+    """Its real path."""
+    name: str
+    share: int | None
+    """Its part of each bucket in percent; None: it uses what the shares of others leave."""
+    units: Mapping[Bucket, int]
+    """What it has spent on the quota day."""
+    seen: datetime | None
+    """When its last sync began; None: it has not synced with this ledger yet."""
+    has_other_key: bool = False
+    """Whether its API key is not the one that most sites use."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sharing:
+    """Who shares a ledger."""
+
+    place: str
+    """Where the ledger is."""
+    sites: Sequence[SharingSite]
+    keys: int
+    """How many different API keys they use."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,8 +21,7 @@ if TYPE_CHECKING:
 
     from syncer.config.sections import Config
     from syncer.state.database import Database
-    from syncer.state.ledger import Sharing
-    from syncer.state.shared_ledger import LedgerMember, LedgerPicture
+    from syncer.state.shared_ledger import LedgerMember, LedgerPicture, Sharing
 
 
 def open_ledger(

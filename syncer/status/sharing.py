@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TypedDict
+from typing import TYPE_CHECKING, TypedDict
 
 from syncer.decide.quota import BucketStatus
 from syncer.diff_log.lines import timestamp
 from syncer.model import Bucket
-from syncer.state.ledger import Sharing
 from syncer.wording import counted
 
-KEYS = {2: ("Two", "both"), 3: ("Three", "all")}
-"""How many keys, in words."""
+if TYPE_CHECKING:
+    from syncer.state.shared_ledger import Sharing
 
 SITES_NAMED = 3
 """The sites with another key that are named."""
@@ -69,7 +68,7 @@ def sharing_outline(sharing: Sharing, balances: Mapping[Bucket, BucketStatus]) -
 def sharing_warnings(sharing: Sharing, balances: Mapping[Bucket, BucketStatus]) -> Iterator[str]:
     """Yield what is wrong with how the ledger is shared, and what to do: of all its sites, then of this one."""
     if sharing.keys > 1:
-        number, of_them = KEYS.get(sharing.keys, (str(sharing.keys), "all"))
+        number, of_them = ("Two", "both") if sharing.keys == 2 else (sharing.keys, "all")
         others = [site.name for site in sharing.sites if site.has_other_key]
         more = f" and {len(others) - SITES_NAMED:,} more" if len(others) > SITES_NAMED else ""
         yield (

@@ -17,7 +17,6 @@ from syncer.model import Bucket, Count, Problem, VideoId
 from syncer.state.checks import playing_brake
 from syncer.state.database import Database
 from syncer.state.judging import count_braked, count_suppressed, current_brake, unconfirmed_counts
-from syncer.state.ledger import Sharing
 from syncer.state.lock import is_held
 from syncer.state.play_states import count_states, stopped_videos
 from syncer.state.search import hidden_counts
@@ -33,6 +32,7 @@ from syncer.status.stored_reports import Outline, outline, problems_of, stored_r
 
 if TYPE_CHECKING:
     from syncer.config.sections import Config
+    from syncer.state.shared_ledger import Sharing
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,6 @@ from syncer.front_matter.leaves import title_of
 from syncer.model import Bucket, Problem, Reading, VideoId
 from syncer.state.database import open_state
 from syncer.state.judging import unconfirmed_counts
-from syncer.state.ledger import Sharing
 from syncer.state.naming_pages import pages_of_videos
 from syncer.state.play_states import VideoPlay, video_play
 from syncer.state.search import KnownVideo, SearchState, count_pending, count_states, find_videos, oldest_count
@@ -32,6 +31,7 @@ from syncer.status.stored_reports import StoredReport, stored_report
 
 if TYPE_CHECKING:
     from syncer.config.sections import Config
+    from syncer.state.shared_ledger import Sharing
 
 SYNCS_SHOWN = 30
 """How many of the last syncs the overview shows."""

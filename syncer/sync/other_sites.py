@@ -7,15 +7,16 @@ from collections.abc import Set as AbstractSet
 from contextlib import closing
 from dataclasses import replace
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from syncer.decide.allotment import Claim, claim_of, exact_parts, units_of
 from syncer.decide.plan import FRESH_SECONDS, VideoIds
 from syncer.decide.schedule import next_time
 from syncer.model import Bucket, VideoId
-from syncer.state.ledger import QuotaLedger
+from syncer.state.exchange import forget_before, forget_videos
+from syncer.state.ledger_file import open_ledger_file
 from syncer.state.videos import last_read, newer_readings, save_readings
-from syncer.status.buckets import open_ledger
 from syncer.status.demand import mean_interval
 from syncer.sync.options import Options, Sync
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from syncer.config.sections import Config
     from syncer.state.database import Database
     from syncer.state.exchange import Exchange
+    from syncer.state.shared_ledger import SharedLedger
 
 LONGEST_STORED: Final = timedelta(days=30)
 """The longest time that readings may be stored (`docs/terms.md`)."""
@@ -64,8 +66,7 @@ def longest_age(config: Config, options: Options, now: datetime) -> timedelta:
 def units_now(
     config: Config,
     database: Database,
-    ledger: QuotaLedger,
-    exchange: Exchange,
+    ledger: SharedLedger,
     videos: AbstractSet[VideoId],
     *,
     refresh_within: timedelta,
@@ -77,7 +78,7 @@ def units_now(
     """
     with closing(last_read(database)) as known:
         claim = claim_of(
-            exchange.site,
+            ledger.exchange.site,
             videos,
             known,
             config.schedule.as_model(),
@@ -85,54 +86,47 @@ def units_now(
             refresh_within=refresh_within,
             now=now,
         )
-    return units_for(claim, ledger, exchange, now)
+    return units_for(claim, ledger, now)
 
 
-def units_for(claim: Claim, ledger: QuotaLedger, exchange: Exchange, now: datetime) -> int:
+def units_for(claim: Claim, ledger: SharedLedger, now: datetime) -> int:
     """Note a claim of now; return how many of the units that are left its site has on this quota day.
 
     Where YouTube closed a bucket on a day before, it is expected to do so again after as many units, until it has
     accepted more: or the sites that sync first would use up what there is for all. Raises StateError.
     """
-    spent_of, claims = _without_share(ledger, exchange, now)
+    spent_of, claims = _without_share(ledger, now)
     spent = {site: sum(units.values()) for site, units in spent_of.items()}
-    left, closed = 0, exchange.closed(now)
+    left, closed = 0, ledger.exchange.closed(now)
     for bucket, status in ledger.balances(now).items():
         accepted = sum(units[bucket] for units in spent_of.values())
         expected = sum(units for site, units in closed.get(bucket, {}).items() if site in spent_of) - accepted
         left += min(status.scheduled, expected) if expected > 0 else status.scheduled
     claim = replace(claim, needed=claim.needed + spent.get(claim.site, 0))
-    exchange.note_claim(claim)
+    ledger.exchange.note_claim(claim)
     others = [each for each in claims if each.site != claim.site]
     return units_of(claim.site, left, spent, [*others, claim], now)
 
 
-def part_of_day(units: float, ledger: QuotaLedger, exchange: Exchange, at: datetime) -> float:
+def part_of_day(units: float, ledger: SharedLedger, at: datetime) -> float:
     """Return the site's part of so many units on a day like this one, by the last claims. Raises StateError."""
-    _, claims = _without_share(ledger, exchange, at)
-    return exact_parts(units, claims, at).get(exchange.site, units)
+    _, claims = _without_share(ledger, at)
+    return exact_parts(units, claims, at).get(ledger.exchange.site, units)
 
 
-def forget_shared(
-    config: Config, database: Database, *, before: datetime | None, video: VideoId | None, now: datetime
-) -> None:
+def forget_shared(path: Path, database: Database, *, before: datetime | None, video: VideoId | None) -> None:
     """Delete readings from the ledger: those before a time, those of one video, or of all in the site's state.
 
     Raises StateError.
     """
-    with open_ledger(config, database, now, writes=True) as ledger, closing(last_read(database)) as known:
-        if ledger.exchange is None:
-            return
+    with closing(open_ledger_file(path)) as ledger, closing(last_read(database)) as known:
         if before is not None:
-            ledger.exchange.share([], now, now - before)
+            forget_before(ledger, before)
         else:
-            ledger.exchange.forget([video] if video is not None else (row.video_id for row in known))
+            forget_videos(ledger, [video] if video is not None else (row.video_id for row in known))
 
 
-def _without_share(
-    ledger: QuotaLedger, exchange: Exchange, at: datetime
-) -> tuple[Mapping[str, Mapping[Bucket, int]], list[Claim]]:
+def _without_share(ledger: SharedLedger, at: datetime) -> tuple[Mapping[str, Mapping[Bucket, int]], list[Claim]]:
     """Return what the sites without a share of their own have spent today, and their claims."""
-    sharing = ledger.sharing(at)
-    spent = {each.site: each.units for each in sharing.sites if each.share is None} if sharing else {}
-    return spent, [claim for claim in exchange.claims() if claim.site in spent]
+    spent = {each.site: each.units for each in ledger.sharing(at).sites if each.share is None}
+    return spent, [claim for claim in ledger.exchange.claims() if claim.site in spent]

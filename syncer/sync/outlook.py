@@ -206,7 +206,7 @@ def look_ahead(config: Config, database: Database, now: datetime, *, starts: dat
         if ledger.exchange is not None and starts is not None and config.quota.share is None:
             from syncer.sync.other_sites import part_of_day
 
-            units = part_of_day(units, ledger, ledger.exchange, at)
+            units = part_of_day(units, ledger, at)
     known = _Known(videos, made, at, overdue_at(config, at))
     with closing(last_read(database)) as rows:
         first = known.take(rows)

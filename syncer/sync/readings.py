@@ -67,7 +67,7 @@ def plan_now(
         from syncer.sync.other_sites import units_now
 
         videos, within = frozenset(videos), refresh_within(config)
-        units = units_now(config, database, ledger, ledger.exchange, videos, refresh_within=within, now=now)
+        units = units_now(config, database, ledger, videos, refresh_within=within, now=now)
     schedule = config.schedule.as_model()
     share = share_of(units, 1 + count_times(schedule, now, next_reset(now))) if options.scheduled else None
     with closing(last_read(database)) as known:
