@@ -23,8 +23,9 @@ from syncer.simulator.server import Simulator
 from syncer.state.database import open_state
 from syncer.status.buckets import LedgerLooks, open_ledger
 from syncer.status.status import Status, status_of
-from syncer.status_page.reading import Overview
-from syncer.status_page.verdict import needs_of
+from syncer.status_page.frame import Frame
+from syncer.status_page.overview import overview_page
+from syncer.status_page.reading import Overview, PageNames
 from syncer.sync.options import Options
 from tests.forks import PIPE, Fork
 from tests.site import KEY, NOON, QUICK, Run, Site, crlf, ids
@@ -224,8 +225,9 @@ def test_a_site_that_never_gets_a_unit_is_told_what_to_change_and_not_to_wait(
     with open_state(config.state_directory, config.site) as database:
         seen = status_of(config, database, now, syncs=1)
     daemon = DaemonState(False, None, None, now, timedelta(hours=6))
-    needs = [need.sentence for need in needs_of(Overview(now, daemon, seen, []))]
-    assert any("leave it none" in need for need in needs)
+    page = bytes(overview_page(Frame(), Overview(now, daemon, seen, []), PageNames({}, {})).body).decode()
+    assert "leave it none" in page.partition('id="needs"')[2].partition('id="now"')[0]
+    assert page.count("are 130% together") == 1
 
 
 def test_two_keys_are_a_warning_of_check_and_of_status(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import datetime
 
 from starlette.responses import HTMLResponse
@@ -15,7 +14,7 @@ from syncer.status.buckets import in_words
 from syncer.status.build_status import build_sentence
 from syncer.status.demand import demand_outline
 from syncer.status.held_back import held_back_outline
-from syncer.status.sharing import sharing_outline, sharing_warnings
+from syncer.status.sharing import sharing_outline
 from syncer.status.status import Status
 from syncer.status_page.chart import sync_bars
 from syncer.status_page.frame import Frame, page
@@ -98,6 +97,7 @@ def _now(frame: Frame, seen: Overview) -> Markup:
     ]
     suppressed = f"{counted(status.suppressed, 'count')}, not written until YouTube returns a different number"
     held = status.held_back
+    ledger = prose(f"{sharing_outline(status.sharing, status.buckets)}.") if status.sharing else None
     later = "scheduled when this sync ends" if running else "not scheduled"
     return section(
         f"Status: {'syncing' if running else 'idle'}",
@@ -105,7 +105,7 @@ def _now(frame: Frame, seen: Overview) -> Markup:
         facts(
             ("Next sync", moment(seen.daemon.next_sync) if seen.daemon.next_sync else later),
             ("Quota resets", together(moment(status.quota_resets), " (midnight Pacific)")),
-            *_sharing(status),
+            *([("Quota ledger", ledger)] if ledger else []),
             *([("Units a day", prose(f"{demand_outline(status.demand)}."))] if status.demand.videos else []),
             *([("Undone or dropped", suppressed)] if status.suppressed else []),
             *([("Held back", held_back_outline(held))] if held and held.counts else []),
@@ -115,13 +115,6 @@ def _now(frame: Frame, seen: Overview) -> Markup:
         sync_button(frame),
         id_="now",
     )
-
-
-def _sharing(status: Status) -> Iterator[tuple[str, Markup]]:
-    if status.sharing:
-        yield "Quota ledger", prose(f"{sharing_outline(status.sharing, status.buckets)}.")
-        for warning in sharing_warnings(status.sharing, status.buckets):
-            yield "Check the quota", prose(f"{warning}.")
 
 
 def _syncs(frame: Frame, status: Status) -> Markup:
