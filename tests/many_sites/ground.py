@@ -17,11 +17,11 @@ from syncer.simulator.clock import Clock
 from syncer.simulator.world import START, Video, VideoState, World
 from tests.forks import run
 from tests.many_sites.accounts import AccountedYouTube, Accounts
-from tests.many_sites.pages import COLLECTIONS, LIST_VIDEOS, Sheet, new_sheets, new_videos
+from tests.many_sites.pages import LIST_VIDEOS, Sheet, new_sheets, new_videos
 from tests.many_sites.promises import Facts
 from tests.ports import free_port
 from tests.repository import Repository, in_git
-from tests.site import Site
+from tests.site import COLLECTIONS, Site
 
 JITTER_SECONDS = 1
 UNITS = 10**7
@@ -166,7 +166,7 @@ class Ground:
         retry = "{attempts: 2, longest_wait: 1s, deadline: 5s}"
         youtube = f"endpoint: '{self.youtube.url}', api_key_file: '{key}', timeout: 2s, connections: 2, retry: {retry}"
         return (
-            f"site: ../sites/{site.name}\n{COLLECTIONS}youtube: {{{youtube}}}\n"
+            f"site: ../sites/{site.name}\ncollections:\n{COLLECTIONS}youtube: {{{youtube}}}\n"
             f"quota: {self.quotas.get(site.name, site.quota)}\n"
             f"schedule: {{every: {every or self.every}s, jitter: {JITTER_SECONDS}s}}\ngit: {commit}\n"
             f"availability: {{every: null}}\nstatus_page: {{listen: '127.0.0.1:{self.port}'}}\n"

@@ -98,18 +98,6 @@ LISTED = Form(
     lambda number, name: f"videos[{number}].{name}",
 )
 
-COLLECTIONS = """\
-collections:
-  - directory: content
-    exclude: ["/lists/"]
-    fields:
-      video_id: vid_id
-      counts: {viewCount: viewcount, likeCount: likeCount}
-  - directory: content/lists
-    fields:
-      video_id: "videos[].id"
-      counts: {viewCount: viewcount, likeCount: likeCount}
-"""
 LIST_VIDEOS = 5
 """Videos of the one page of a site that lists some."""
 
