@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from syncer.cli.settings import Settings
-from syncer.cli.site_option import site_option
+from syncer.cli.site_option import only_config, site_option
 
 if TYPE_CHECKING:
     from syncer.check.findings import Finding
@@ -54,12 +54,8 @@ def _findings(settings: Settings, site_names: Sequence[str], *, offline: bool) -
     from syncer.errors import ConfigError
 
     try:
-        config = settings.config()
+        config = only_config(settings, site_names)
     except ConfigError as error:
         yield from invalid(error)
         return
-    if site_names:
-        from syncer.cli.sites import require_name
-
-        require_name(config, site_names)
     yield from findings_of(settings, config, offline=offline, daemon=Daemons().of(config.state_directory))

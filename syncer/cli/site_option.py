@@ -2,10 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 import click
 
-from syncer.cli.settings import settings_of
+from syncer.cli.settings import Settings, settings_of
 from syncer.errors import SyncerError
+
+if TYPE_CHECKING:
+    from syncer.config.sections import Config
+
+
+def only_config(settings: Settings, names: Sequence[str]) -> Config:
+    """Return what `settings.config` returns and raise what it raises, and UsageError for a name of another site."""
+    config = settings.config()
+    for name in names:
+        if name != config.site_name:
+            from syncer.cli.sites import unknown_site
+
+            raise unknown_site(name, [config.site_name])
+    return config
 
 
 def _names(ctx: click.Context, _parameter: click.Parameter, begun: str) -> list[str]:

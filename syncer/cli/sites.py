@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, repeat
 from typing import TYPE_CHECKING
@@ -107,13 +107,6 @@ def read_sites(settings: Settings) -> SiteChoice:
         sites[name], configs[name] = ChosenSite(name, own, config), path
     every = list(sites.values())
     return SiteChoice(every, left_out, alike, every)
-
-
-def require_name(config: Config, names: Iterable[str]) -> None:
-    """Raise UsageError where `--site` names another site than the only one."""
-    for name in names:
-        if name != config.site_name:
-            raise unknown_site(name, [config.site_name])
 
 
 def unknown_site(name: str, known: Sequence[str]) -> UsageError:

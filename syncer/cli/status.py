@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from syncer.cli.settings import Settings
-from syncer.cli.site_option import site_option
+from syncer.cli.site_option import only_config, site_option
 
 
 @click.command()
@@ -20,19 +20,15 @@ def command(settings: Settings, as_json: bool, site_names: tuple[str, ...]) -> i
     from syncer.cli.daemon_seen import Daemons
     from syncer.cli.process import printed
     from syncer.cli.show import show_json
-    from syncer.cli.status_output import Looks, show_status
+    from syncer.cli.status_output import look, show_status
     from syncer.status.documents import status_json
 
     if settings.several:
         from syncer.cli.status_sites import status_of_sites
 
         return printed(status_of_sites(settings, site_names, as_json=as_json))
-    config = settings.config()
-    if site_names:
-        from syncer.cli.sites import require_name
-
-        require_name(config, site_names)
-    seen = Looks().look(config, Daemons().of(config.state_directory))
+    config = only_config(settings, site_names)
+    seen = look(config, Daemons().of(config.state_directory))
     if as_json:
         show_json(status_json(seen.status))
     else:

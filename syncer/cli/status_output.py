@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from syncer.decide.quota import BucketStatus
     from syncer.model import Bucket, VideoId
     from syncer.state.shared_ledger import Sharing
+    from syncer.status.buckets import LedgerLooks
     from syncer.status.status import Status
 
 SITES_SHOWN = 10
@@ -31,25 +32,17 @@ class SeenStatus(NamedTuple):
     daemon: SeenDaemon
 
 
-class Looks:
-    """Looks at the status of one site after the other; what several have in common is read once."""
+def look(config: Config, daemon: SeenDaemon, ledgers: LedgerLooks | None = None) -> SeenStatus:
+    """Return the status of a site now, with its daemon. `ledgers` is what `status_of` takes. Raises StateError."""
+    from syncer.state.database import open_state
+    from syncer.state.naming_pages import pages_of_videos
+    from syncer.status.status import status_of
 
-    def __init__(self) -> None:
-        from syncer.status.buckets import LedgerLooks
-
-        self._ledgers = LedgerLooks()
-
-    def look(self, config: Config, daemon: SeenDaemon) -> SeenStatus:
-        """Return the status of a site now, with its daemon. Raises StateError."""
-        from syncer.state.database import open_state
-        from syncer.state.naming_pages import pages_of_videos
-        from syncer.status.status import status_of
-
-        now, next_sync = datetime.now(UTC), daemon.said.next_sync if daemon.said else None
-        with open_state(config.state_directory, config.site) as database:
-            status = status_of(config, database, now, syncs=SYNCS_SHOWN, next_sync=next_sync, ledgers=self._ledgers)
-            pages = pages_of_videos(database, status.listed)
-        return SeenStatus(status, pages, daemon)
+    now, next_sync = datetime.now(UTC), daemon.said.next_sync if daemon.said else None
+    with open_state(config.state_directory, config.site) as database:
+        status = status_of(config, database, now, syncs=SYNCS_SHOWN, next_sync=next_sync, ledgers=ledgers)
+        pages = pages_of_videos(database, status.listed)
+    return SeenStatus(status, pages, daemon)
 
 
 def show_status(seen: SeenStatus) -> None:

@@ -12,9 +12,10 @@ from syncer.cli.daemon_seen import Daemons
 from syncer.cli.show import show, show_table
 from syncer.cli.show_error import message_of
 from syncer.cli.sites import ChosenSite, Result, choose_sites, conclude, headings, in_turn, listed
-from syncer.cli.status_output import Looks, SeenStatus, show_status
+from syncer.cli.status_output import SeenStatus, look, show_status
 from syncer.cli.stopping import StopSignal
 from syncer.errors import ExitCode, SyncerError
+from syncer.status.buckets import LedgerLooks
 from syncer.status.documents import status_json
 from syncer.status.sharing import sharing_outline, sharing_warnings
 from syncer.wording import counted, safe
@@ -36,12 +37,12 @@ def status_of_sites(settings: Settings, names: Sequence[str], *, as_json: bool) 
     """
     seen: dict[str, SeenStatus] = {}
     in_full = bool(names or settings.verbose)
-    choice, looks, daemons, show_heading = choose_sites(settings, names), Looks(), Daemons(), headings()
+    choice, ledgers, daemons, show_heading = choose_sites(settings, names), LedgerLooks(), Daemons(), headings()
 
     def turn(site: ChosenSite) -> Result:
         if in_full and not as_json:
             show_heading(site.name)
-        seen[site.name] = status = looks.look(site.config, daemons.beside(site, choice.every))
+        seen[site.name] = status = look(site.config, daemons.beside(site, choice.every), ledgers)
         if in_full and not as_json:
             show_status(status)
         return status_json(status.status) if as_json else {}, ExitCode.OK

@@ -8,7 +8,7 @@ from functools import partial
 import click
 
 from syncer.cli.settings import ACCEPT_HELP, Settings
-from syncer.cli.site_option import site_option
+from syncer.cli.site_option import only_config, site_option
 
 
 @click.command()
@@ -58,11 +58,7 @@ def command(
 
         options = with_flags(videos=frozenset(map(video_id, videos)), fail_on=failures_named(fail_on))
         return sync_sites(settings, site_names, paths, options, as_json=as_json)
-    config = settings.config()
-    if site_names:
-        from syncer.cli.sites import require_name
-
-        require_name(config, site_names)
+    config = only_config(settings, site_names) if site_names else settings.config()  # one site alone pays nothing
     key, hook = settings.key(config), settings.hook(config)
     REDACTOR.learn(key, hook)
     options = with_flags(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from syncer.cli.settings import ACCEPT_HELP, Settings
-from syncer.cli.site_option import site_option
+from syncer.cli.site_option import only_config, site_option
 
 
 @click.command()
@@ -26,11 +26,7 @@ def command(settings: Settings, no_wait: bool, accept: bool, site_names: tuple[s
         from syncer.cli.trigger_sites import trigger_sites
 
         return trigger_sites(settings, site_names, wait=not no_wait, accept=accept)
-    config = settings.config()
-    if site_names:
-        from syncer.cli.sites import require_name
-
-        require_name(config, site_names)
+    config = only_config(settings, site_names)
     from syncer.cli.stopping import stop_on_signals
 
     if no_wait:
