@@ -76,6 +76,18 @@ def refusal(opening: Callable[[], object]) -> str:
     return str(refused.value)
 
 
+def refusals(path: Path) -> list[str]:
+    """Returns what each way to open a ledger says instead."""
+    return [refusal(partial(opened, path)) for opened in OPENINGS]
+
+
+def execute(path: Path, statement: str) -> None:
+    """Changes a database as another program does."""
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute(statement)
+        connection.commit()
+
+
 # --- whose it is -----------------------------------------------------------------------------------------------------
 
 
@@ -175,8 +187,7 @@ def test_nothing_but_a_file_of_one_s_own_is_a_ledger(tmp_path: Path, way: object
 def test_a_file_that_is_no_database_is_never_written(path: Path, content: bytes) -> None:
     path.write_bytes(content)
     path.chmod(0o644)
-    for opened in OPENINGS:
-        words = refusal(partial(opened, path))
+    for words in refusals(path):
         assert "is a file of another program" in words
     assert path.read_bytes() == content
     assert mode(path) == 0o644
@@ -187,12 +198,9 @@ def test_a_file_that_is_no_database_is_never_written(path: Path, content: bytes)
     "statement", ["CREATE TABLE bookmarks (url)", "PRAGMA user_version = 3", "PRAGMA application_id = 7"]
 )
 def test_a_database_of_another_program_is_never_written(path: Path, statement: str) -> None:
-    with closing(sqlite3.connect(path)) as connection:
-        connection.execute(statement)
-        connection.commit()
+    execute(path, statement)
     before = path.read_bytes()
-    for opened in OPENINGS:
-        words = refusal(partial(opened, path))
+    for words in refusals(path):
         assert "is a database of another program; set `quota.ledger` to a file" in words
     assert path.read_bytes() == before
 
@@ -212,10 +220,8 @@ def test_an_empty_file_becomes_a_ledger(path: Path) -> None:
 
 def test_a_ledger_of_a_newer_version_is_refused(path: Path) -> None:
     spend(path)
-    with closing(sqlite3.connect(path)) as connection:
-        connection.execute(f"PRAGMA user_version = {len(MIGRATIONS) + 1}")
-    for opened in OPENINGS:
-        words = refusal(partial(opened, path))
+    execute(path, f"PRAGMA user_version = {len(MIGRATIONS) + 1}")
+    for words in refusals(path):
         assert f"written by a newer syncer (schema {len(MIGRATIONS) + 1}" in words
         assert "upgrade syncer" in words
 
@@ -233,12 +239,9 @@ def test_a_ledger_of_a_newer_version_is_refused(path: Path) -> None:
 )
 def test_values_and_tables_that_are_no_ledger_s_are_an_error_that_says_what_to_do(path: Path, statement: str) -> None:
     spend(path)
-    with closing(sqlite3.connect(path)) as connection:
-        connection.execute(statement)
-        connection.commit()
+    execute(path, statement)
     before = path.read_bytes()
-    for opened in OPENINGS:
-        words = refusal(partial(opened, path))
+    for words in refusals(path):
         assert "is damaged" in words
         assert "stop what uses it, move it away" in words
         assert "Today's count of used units is lost" in words

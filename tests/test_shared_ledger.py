@@ -54,17 +54,21 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "quota.sqlite3"
 
 
-@pytest.fixture
-def opened(path: Path) -> Iterator[ExitStack]:
+class Opened(ExitStack):
     """Closes, at the end, what the test opens with `site`."""
-    with ExitStack() as stack:
-        stack.path = path  # type: ignore[attr-defined]
+
+    path: Path
+
+
+@pytest.fixture
+def opened(path: Path) -> Iterator[Opened]:
+    with Opened() as stack:
+        stack.path = path
         yield stack
 
 
-def site(opened: ExitStack, name: str = "a", at: datetime = NOON, writes: bool = True, **terms: object) -> SharedLedger:
-    path = opened.path  # type: ignore[attr-defined]
-    made = open_shared_ledger(path, member(name, **terms), at, writes=writes)  # type: ignore[arg-type]
+def site(opened: Opened, name: str = "a", at: datetime = NOON, writes: bool = True, **terms: object) -> SharedLedger:
+    made = open_shared_ledger(opened.path, member(name, **terms), at, writes=writes)  # type: ignore[arg-type]
     return opened.enter_context(made)
 
 
@@ -77,7 +81,7 @@ def take(
 # --- who may spend what ----------------------------------------------------------------------------------------------
 
 
-def test_sites_without_shares_take_from_one_bucket(opened: ExitStack) -> None:
+def test_sites_without_shares_take_from_one_bucket(opened: Opened) -> None:
     one, other = site(opened, "a", limit=100), site(opened, "b")
     assert take(one, 70) == 70
     assert take(other, 70) == 30, "the limit that one of them states is that of both"
@@ -89,7 +93,7 @@ def test_sites_without_shares_take_from_one_bucket(opened: ExitStack) -> None:
         assert (status.project_limit, status.project_spent) == (100, 100)
 
 
-def test_the_smallest_limit_that_a_site_states_is_the_project_s(opened: ExitStack) -> None:
+def test_the_smallest_limit_that_a_site_states_is_the_project_s(opened: Opened) -> None:
     ledgers = [site(opened, "a", stated={STATS: 300}), site(opened, "b", stated={STATS: 200}), site(opened, "c")]
     for ledger in ledgers:
         found = ledger.balances(NOON)
@@ -98,12 +102,12 @@ def test_the_smallest_limit_that_a_site_states_is_the_project_s(opened: ExitStac
     assert ledgers[0].balances(NOON)[STATS].limit == 300, "the newest config of each site counts"
 
 
-def test_a_limit_above_the_default_is_the_project_s_if_all_that_state_one_state_it(opened: ExitStack) -> None:
+def test_a_limit_above_the_default_is_the_project_s_if_all_that_state_one_state_it(opened: Opened) -> None:
     site(opened, "a", limit=1_000_000)
     assert site(opened, "b").balances(NOON)[STATS].limit == 1_000_000
 
 
-def test_a_share_is_rounded_down_and_the_others_have_what_is_left(opened: ExitStack) -> None:
+def test_a_share_is_rounded_down_and_the_others_have_what_is_left(opened: Opened) -> None:
     fifth, third, rest, more = (
         site(opened, name, limit=99, share=share) for name, share in (("a", 20), ("b", 33), ("c", None), ("d", None))
     )
@@ -115,14 +119,14 @@ def test_a_share_is_rounded_down_and_the_others_have_what_is_left(opened: ExitSt
     assert take(third, 50) == 32
 
 
-def test_shares_of_more_than_the_whole_never_spend_more_than_the_whole(opened: ExitStack) -> None:
+def test_shares_of_more_than_the_whole_never_spend_more_than_the_whole(opened: Opened) -> None:
     one, other, rest = (
         site(opened, name, limit=100, share=share) for name, share in (("a", 70), ("b", 80), ("c", None))
     )
     assert (take(one, 100), take(other, 100), take(rest, 100)) == (70, 30, 0)
 
 
-def test_scheduled_syncs_leave_the_reserve_of_what_the_site_may_spend(opened: ExitStack) -> None:
+def test_scheduled_syncs_leave_the_reserve_of_what_the_site_may_spend(opened: Opened) -> None:
     shared, rest = site(opened, "a", limit=100, share=20, reserve=5), site(opened, "b", reserve=10)
     assert shared.balances(NOON)[STATS].budget == 15
     assert take(shared, 100, scheduled=True) == 15
@@ -133,13 +137,13 @@ def test_scheduled_syncs_leave_the_reserve_of_what_the_site_may_spend(opened: Ex
     assert take(rest, 100, bucket=GENERAL) == 70, "the general bucket's reserve is never touched"
 
 
-def test_a_share_that_its_reserve_exceeds_leaves_scheduled_syncs_nothing(opened: ExitStack) -> None:
+def test_a_share_that_its_reserve_exceeds_leaves_scheduled_syncs_nothing(opened: Opened) -> None:
     ledger = site(opened, "a", limit=100, share=1, reserve=200)
     status = ledger.balances(NOON)[STATS]
     assert (status.limit, status.left, status.scheduled, status.budget) == (1, 1, 0, 0)
 
 
-def test_a_site_that_was_not_seen_for_seven_days_no_longer_counts(opened: ExitStack) -> None:
+def test_a_site_that_was_not_seen_for_seven_days_no_longer_counts(opened: Opened) -> None:
     site(opened, "old", limit=10, share=50, key="another key")
     other = site(opened, "b", at=NOON + DAY)
     before = NOON + SEEN_WITHIN - timedelta(seconds=1)
@@ -151,14 +155,14 @@ def test_a_site_that_was_not_seen_for_seven_days_no_longer_counts(opened: ExitSt
     assert (other.sharing(before).keys, other.sharing(after).keys) == (2, 1)
 
 
-def test_what_a_site_has_spent_counts_even_if_the_site_no_longer_does(opened: ExitStack) -> None:
+def test_what_a_site_has_spent_counts_even_if_the_site_no_longer_does(opened: Opened) -> None:
     late = NOON + SEEN_WITHIN
     old, other = site(opened, "old", limit=10), site(opened, "b", at=late, limit=10)
     assert take(old, 4, at=late) == 4, "its sync has taken seven days"
     assert take(other, 10, at=late) == 6
 
 
-def test_a_site_that_was_seen_far_ahead_does_not_count_until_its_clock_is_right(opened: ExitStack) -> None:
+def test_a_site_that_was_seen_far_ahead_does_not_count_until_its_clock_is_right(opened: Opened) -> None:
     site(opened, "ahead", at=NOON + 3650 * DAY, limit=5)
     other = site(opened, "b")
     assert other.balances(NOON)[STATS].limit == 10_000
@@ -168,7 +172,7 @@ def test_a_site_that_was_seen_far_ahead_does_not_count_until_its_clock_is_right(
 
 @pytest.mark.parametrize("off", [-20_000 * DAY, -40 * DAY, -DAY, DAY, 40 * DAY, 3650 * DAY], ids=str)
 def test_a_sync_whose_clock_is_wrong_makes_no_other_forget_a_limit_a_share_or_a_unit(
-    opened: ExitStack, off: timedelta
+    opened: Opened, off: timedelta
 ) -> None:
     one = site(opened, "a", limit=10, share=50)
     other = site(opened, "b")
@@ -217,7 +221,7 @@ def test_the_limit_is_the_smallest_stated_one(stated: Sequence[Mapping[Bucket, i
     ],
 )
 def test_a_shared_bucket_is_full_again_at_midnight_pacific_and_only_then(
-    opened: ExitStack, midnight: datetime, hours: int
+    opened: Opened, midnight: datetime, hours: int
 ) -> None:
     one, other = site(opened, "a", at=midnight, limit=2), site(opened, "b", at=midnight)
     second, end = timedelta(seconds=1), midnight + timedelta(hours=hours)
@@ -230,7 +234,7 @@ def test_a_shared_bucket_is_full_again_at_midnight_pacific_and_only_then(
     assert take(one, 1, at=end) == 1
 
 
-def test_a_process_that_is_a_moment_behind_at_midnight_does_not_undo_what_another_took(opened: ExitStack) -> None:
+def test_a_process_that_is_a_moment_behind_at_midnight_does_not_undo_what_another_took(opened: Opened) -> None:
     one, other = site(opened, "a", limit=10), site(opened, "b")
     midnight = next_reset(NOON)
     assert take(one, 8, at=midnight) == 8
@@ -238,7 +242,7 @@ def test_a_process_that_is_a_moment_behind_at_midnight_does_not_undo_what_anothe
     assert take(other, 10, at=midnight) == 2
 
 
-def test_what_a_clock_that_ran_ahead_has_spent_is_spent_on_that_day(opened: ExitStack) -> None:
+def test_what_a_clock_that_ran_ahead_has_spent_is_spent_on_that_day(opened: Opened) -> None:
     """Deleting it would let a clock that is behind delete what was spent today."""
     ledger = site(opened, "a", limit=10)
     assert take(ledger, 10, at=NOON + 30 * DAY) == 10
@@ -246,7 +250,7 @@ def test_what_a_clock_that_ran_ahead_has_spent_is_spent_on_that_day(opened: Exit
     assert take(ledger, 10, at=NOON + 30 * DAY) == 0
 
 
-def test_the_units_of_the_last_days_are_kept(opened: ExitStack, path: Path) -> None:
+def test_the_units_of_the_last_days_are_kept(opened: Opened, path: Path) -> None:
     days = [NOON + number * DAY for number in range(KEPT_DAYS + 10)]
     for at in days:
         assert take(site(opened, "a", at=at), 1, at=at) == 1
@@ -256,7 +260,7 @@ def test_the_units_of_the_last_days_are_kept(opened: ExitStack, path: Path) -> N
     assert kept[-1] == quota_day(days[-1]).isoformat()
 
 
-def test_a_stock_of_yesterday_is_given_back_to_yesterday(opened: ExitStack) -> None:
+def test_a_stock_of_yesterday_is_given_back_to_yesterday(opened: Opened) -> None:
     ledger, now = site(opened, "a", limit=12), NOON
     stock = UnitStock(ledger, lambda: now, scheduled=False)
     assert all(stock.spend(STATS) for _ in range(2))
@@ -267,7 +271,7 @@ def test_a_stock_of_yesterday_is_given_back_to_yesterday(opened: ExitStack) -> N
     assert ledger.balances(now)[STATS].spent == 12
 
 
-def test_what_one_site_parks_is_closed_to_all(opened: ExitStack) -> None:
+def test_what_one_site_parks_is_closed_to_all(opened: Opened) -> None:
     one, other, reset = site(opened, "a"), site(opened, "b", share=50), next_reset(NOON)
     one.park(STATS, reset)
     for ledger in (one, other):
@@ -278,13 +282,13 @@ def test_what_one_site_parks_is_closed_to_all(opened: ExitStack) -> None:
     assert take(other, 1, at=reset) == 1
 
 
-def test_a_time_of_parking_that_a_wrong_clock_noted_closes_nothing(opened: ExitStack) -> None:
+def test_a_time_of_parking_that_a_wrong_clock_noted_closes_nothing(opened: Opened) -> None:
     ledger = site(opened, "a")
     ledger.park(STATS, NOON + 400 * DAY)
     assert take(ledger, 1) == 1
 
 
-def test_refusals_are_those_of_the_project(opened: ExitStack) -> None:
+def test_refusals_are_those_of_the_project(opened: Opened) -> None:
     one, other = site(opened, "a"), site(opened, "b")
     one.note_refusal(STATS, NOON, 40)
     assert other.refusals(NOON) == other.refusals(NOON + DAY) == {STATS: 40}
@@ -296,7 +300,7 @@ def test_refusals_are_those_of_the_project(opened: ExitStack) -> None:
 # --- keys ------------------------------------------------------------------------------------------------------------
 
 
-def test_two_keys_are_noticed_until_each_site_uses_the_new_one(opened: ExitStack) -> None:
+def test_two_keys_are_noticed_until_each_site_uses_the_new_one(opened: Opened) -> None:
     one = site(opened, "a", key="key-of-before")
     site(opened, "b", key="key-of-before")
     assert one.sharing(NOON).keys == 1
@@ -452,7 +456,7 @@ def test_no_history_of_syncs_spends_more_than_the_project_or_a_share_has_on_any_
 # --- the file --------------------------------------------------------------------------------------------------------
 
 
-def test_a_copy_counts_in_memory_and_writes_nothing(path: Path, opened: ExitStack) -> None:
+def test_a_copy_counts_in_memory_and_writes_nothing(path: Path, opened: Opened) -> None:
     assert take(site(opened, "copy", writes=False, limit=30), 20) == 20
     assert not path.exists(), "nor does it create a ledger"
     one = site(opened, "a", limit=10)

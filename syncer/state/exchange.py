@@ -15,15 +15,15 @@ from syncer.state.damage import OddValue, member, moment
 from syncer.state.ledger_file import LedgerFile
 from syncer.state.videos import COLUMNS, reading_of
 
-LOOKED_UP: Final = 5_000
-"""So many videos are looked up in a transaction."""
+STEP_VIDEOS: Final = 5_000
+"""Videos that are looked up, or deleted, in one transaction."""
 
-KEPT: Final = timedelta(days=28)
+LONGEST_KEPT: Final = timedelta(days=28)
 """Readings are deleted after that time (`docs/terms.md`), and claims of sites that are gone."""
 
 ONE_DAY: Final = timedelta(days=1)
 
-REMEMBERED: Final = timedelta(days=7)
+CLOSED_KEPT: Final = timedelta(days=7)
 """For so long it is known that YouTube closed a bucket early."""
 
 CLOCKS_APART: Final = timedelta(minutes=5)
@@ -51,7 +51,7 @@ class Exchange:
             int(claim.next_at.timestamp()),
         )
         with self._file.transaction() as connection:
-            oldest = (int((claim.made - KEPT).timestamp()),)
+            oldest = (int((claim.made - LONGEST_KEPT).timestamp()),)
             connection.execute("DELETE FROM claims WHERE made < ?", oldest)
             connection.execute("DELETE FROM readings WHERE at < ?", oldest)  # also where YouTube answers nothing
             connection.execute("INSERT OR REPLACE INTO claims VALUES (?, ?, ?, ?, ?, ?, ?)", row)
@@ -79,7 +79,7 @@ class Exchange:
         with self._file.read() as connection:
             for bucket, until in connection.execute("SELECT bucket, until FROM parked").fetchall():
                 day = quota_day(moment(until)) - ONE_DAY
-                if ONE_DAY <= today - day <= REMEMBERED:
+                if ONE_DAY <= today - day <= CLOSED_KEPT:
                     key = (bucket, day.isoformat())
                     rows = connection.execute("SELECT site, spent FROM units WHERE bucket = ? AND day = ?", key)
                     found[member(Bucket, bucket)] = dict(rows.fetchall())
@@ -91,7 +91,7 @@ class Exchange:
         A video may be repeated.
         """
         rest = iter(videos)
-        while some := list(islice(rest, LOOKED_UP)):
+        while some := list(islice(rest, STEP_VIDEOS)):
             with self._file.large_tables() as connection:
                 rows = connection.execute(
                     "SELECT id, at, present, views, likes, comments FROM readings"
@@ -118,7 +118,7 @@ class Exchange:
             for reading in readings
         ]
         rows.sort()  # in the order in which they are stored: a large ledger is not in the cache
-        limits = (int((now - min(keep, KEPT)).timestamp()), int((now + CLOCKS_APART).timestamp()))
+        limits = (int((now - min(keep, LONGEST_KEPT)).timestamp()), int((now + CLOCKS_APART).timestamp()))
         with self._file.transaction() as connection:
             connection.executemany(
                 "INSERT INTO readings VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (id, endpoint) DO UPDATE"
@@ -137,7 +137,7 @@ def forget_before(file: LedgerFile, time: datetime) -> None:
 def forget_videos(file: LedgerFile, videos: Iterable[VideoId]) -> None:
     """Delete the readings of these videos. Raises StateError."""
     rest = iter(videos)
-    while some := list(islice(rest, LOOKED_UP)):
+    while some := list(islice(rest, STEP_VIDEOS)):
         with file.transaction() as connection:
             connection.execute("DELETE FROM readings WHERE id IN (SELECT value FROM json_each(?))", (json.dumps(some),))
 

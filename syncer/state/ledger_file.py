@@ -31,9 +31,6 @@ GROUP_MODE: Final = 0o660
 SUFFIXES: Final = ("", "-wal", "-shm", "-journal")
 """The ledger, and the files that SQLite creates beside it."""
 
-ONE_BYTE: Final = 1
-"""SQLite takes a file of this size for an empty database, too, and would overwrite it."""
-
 BUSY_SECONDS: Final = 10.0
 """How long to wait for other processes."""
 
@@ -49,7 +46,7 @@ SCHEMA_1 = (
         general INTEGER,
         share INTEGER,                     -- percent; null: none
         key TEXT,                          -- a salted fingerprint of the API key that it used last
-        seen INTEGER NOT NULL              -- when its last sync began
+        seen INTEGER                       -- when its last sync began; null: it has not synced yet
     ) WITHOUT ROWID""",
     """CREATE TABLE units (
         day TEXT NOT NULL,                 -- the Pacific day
@@ -234,7 +231,7 @@ def _is_shared(path: Path) -> bool:
 
 def _require_safe(path: Path, *, tighten: bool = False) -> None:
     """Check the files, where they exist; `tighten`: give them the right modes. Raises UnsafeFile and OSError."""
-    if path.exists() and path.stat().st_size == ONE_BYTE:
+    if path.exists() and path.stat().st_size == 1:  # SQLite takes it for an empty database, and would overwrite it
         raise UnsafeFile(path, "is a file of another program; set `quota.ledger` to a file that does not exist")
     shared = _is_shared(path)
     for suffix in SUFFIXES:

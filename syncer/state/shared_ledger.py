@@ -18,12 +18,9 @@ from pathlib import Path
 from syncer.decide.project_quota import SiteTerms, counts_still, part_of, project_limit
 from syncer.decide.quota import BucketStatus, balance, quota_day
 from syncer.model import Bucket
-from syncer.state.damage import member, moment
+from syncer.state.damage import member, moment, moment_or_none
 from syncer.state.exchange import Exchange
 from syncer.state.ledger_file import LedgerFile, copy_ledger_file, open_ledger_file, read_ledger_file
-
-NEVER = 0
-"""When a site was seen that has not synced yet."""
 
 KEPT_DAYS = 60
 """The units of so many quota days are kept, of those on which any were spent."""
@@ -94,7 +91,7 @@ class Sharing:
 
 
 @dataclass(frozen=True, slots=True)
-class LedgerPicture:
+class LedgerSnapshot:
     """What a shared ledger says on one quota day, the same for all sites."""
 
     place: str
@@ -153,13 +150,13 @@ class LedgerPicture:
         return {path: noted for path, noted in self.sites.items() if noted.counts(at)} | {site.site: own}
 
 
-def look_at_ledger(path: Path, day: date) -> LedgerPicture:
-    """Return what a ledger says on this quota day; an empty picture if there is none yet. Nothing is written.
+def look_at_ledger(path: Path, day: date) -> LedgerSnapshot:
+    """Return what a ledger says on this quota day; an empty snapshot if there is none yet. Nothing is written.
 
     Raises StateError.
     """
     with read_ledger_file(path) as connection:
-        return _picture(connection, path, day)
+        return _snapshot(connection, path, day)
 
 
 @contextmanager
@@ -198,14 +195,14 @@ class SharedLedger:
             connection.execute(
                 "INSERT INTO sites VALUES (:site, :name, :stats, :general, :share, :key, :seen)"
                 " ON CONFLICT (site) DO UPDATE SET name = :name, stats = :stats, general = :general, share = :share,"
-                " key = coalesce(:key, key), seen = CASE :seen WHEN 0 THEN seen ELSE :seen END",
+                " key = coalesce(:key, key), seen = coalesce(:seen, seen)",
                 {
                     "site": site.site,
                     "name": site.name,
                     **{bucket.value: site.terms.stated.get(bucket) for bucket in Bucket},
                     "share": site.terms.share,
                     "key": self._fingerprint(connection),
-                    "seen": int(at.timestamp()) if at else NEVER,
+                    "seen": int(at.timestamp()) if at else None,
                 },
             )
 
@@ -265,9 +262,9 @@ class SharedLedger:
         """
         return self._look(at).sharing(self._site, at)
 
-    def _look(self, at: datetime) -> LedgerPicture:
+    def _look(self, at: datetime) -> LedgerSnapshot:
         with self._file.read() as connection:
-            return _picture(connection, self._file.path, quota_day(at))
+            return _snapshot(connection, self._file.path, quota_day(at))
 
     def _fingerprint(self, connection: sqlite3.Connection) -> str | None:
         """Return a fingerprint of the key from which nobody can learn the key; None where it is not known."""
@@ -276,11 +273,11 @@ class SharedLedger:
         return hashlib.blake2b(key, key=salt.encode(), digest_size=FINGERPRINT_BYTES).hexdigest() if key else None
 
 
-def _picture(connection: sqlite3.Connection, path: Path, day: date) -> LedgerPicture:
+def _snapshot(connection: sqlite3.Connection, path: Path, day: date) -> LedgerSnapshot:
     """Return what a ledger says on a quota day."""
     rows = connection.execute("SELECT site, name, stats, general, share, key, seen FROM sites").fetchall()
     sites = {
-        site: NotedSite(name, SiteTerms(_stated(stats, general), share), key, moment(seen) if seen else None)
+        site: NotedSite(name, SiteTerms(_stated(stats, general), share), key, moment_or_none(seen))
         for site, name, stats, general, share, key, seen in rows
     }
     spent: dict[Bucket, dict[str, int]] = {bucket: {} for bucket in Bucket}
@@ -288,7 +285,7 @@ def _picture(connection: sqlite3.Connection, path: Path, day: date) -> LedgerPic
     for bucket, site, number in units:
         spent[member(Bucket, bucket)][site] = number
     parked = connection.execute("SELECT bucket, until FROM parked").fetchall()
-    return LedgerPicture(str(path), sites, spent, {member(Bucket, bucket): moment(until) for bucket, until in parked})
+    return LedgerSnapshot(str(path), sites, spent, {member(Bucket, bucket): moment(until) for bucket, until in parked})
 
 
 def _stated(stats: int | None, general: int | None) -> Mapping[Bucket, int]:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from syncer.config.sections import Config
     from syncer.state.database import Database
-    from syncer.state.shared_ledger import LedgerMember, LedgerPicture, Sharing
+    from syncer.state.shared_ledger import LedgerMember, LedgerSnapshot, Sharing
 
 
 def open_ledger(
@@ -48,7 +48,7 @@ class LedgerLooks:
     """
 
     def __init__(self) -> None:
-        self._pictures: dict[tuple[Path, date], LedgerPicture] = {}
+        self._snapshots: dict[tuple[Path, date], LedgerSnapshot] = {}
         self._reading: defaultdict[Path, Lock] = defaultdict(Lock)
         """A disk that hangs keeps only the sites of its ledger waiting."""
 
@@ -70,9 +70,9 @@ class LedgerLooks:
 
         day, member = quota_day(at), _member(config)
         with self._reading[path]:
-            picture = self._pictures.get((path, day)) or look_at_ledger(path, day)
-            self._pictures[path, day] = picture
-        return picture.balances(member, at), picture.sharing(member, at)
+            snapshot = self._snapshots.get((path, day)) or look_at_ledger(path, day)
+            self._snapshots[path, day] = snapshot
+        return snapshot.balances(member, at), snapshot.sharing(member, at)
 
 
 def _member(config: Config, key: str = "") -> LedgerMember:
