@@ -32,8 +32,7 @@ def check_sites(settings: Settings, names: Sequence[str], *, offline: bool, as_j
     choice = every.only(names)
     identities = [identity_of(site.settings.config_path, site.config) for site in every.sites]
     conflicts = find_conflicts(identities, page_keys(StatusPage()))
-    says = [number for number, each in enumerate(identities) if each.page and each.path not in conflicts]
-    serving = says[0] if says else 0
+    serving = next((number for number, each in enumerate(identities) if each.page and each.path not in conflicts), 0)
     checked = [CheckedSite(site.config, _key(site)) for site in every.sites]
     show_heading = headings()
 
@@ -46,12 +45,10 @@ def check_sites(settings: Settings, names: Sequence[str], *, offline: bool, as_j
     for number, site in enumerate(every.sites):
         if site.name in names or not names:
             daemon = daemons.beside(site, every.sites)
-            serves = number == serving
-            own = findings_of(site.settings, site.config, offline=offline, daemon=daemon, serves=serves)
+            own = findings_of(site.settings, site.config, offline=offline, daemon=daemon, serves=number == serving)
             shared = compare(checked[number], checked[:number])
-            turns[site.name] = partial(
-                turn, site.name, chain(own, shared, _left_out(conflicts.get(identities[number].path)))
-            )
+            left_out = _left_out(conflicts.get(identities[number].path))
+            turns[site.name] = partial(turn, site.name, chain(own, shared, left_out))
     results = in_turn(turns, {}, StopSignal())
     return conclude(results, as_json=as_json, failing="with errors")
 

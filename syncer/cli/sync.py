@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from functools import partial
+from dataclasses import replace
 
 import click
 
@@ -52,20 +52,22 @@ def command(
     from syncer.status.report import report_json
     from syncer.sync.options import Options
 
-    with_flags = partial(Options, dry_run=dry_run, everything=everything, accept=accept)
+    options = Options(
+        dry_run=dry_run,
+        everything=everything,
+        accept=accept,
+        videos=frozenset(map(video_id, videos)),
+        fail_on=failures_named(fail_on),
+    )
     if settings.several:
         from syncer.cli.sync_sites import sync_sites
 
-        options = with_flags(videos=frozenset(map(video_id, videos)), fail_on=failures_named(fail_on))
         return sync_sites(settings, site_names, paths, options, as_json=as_json)
     config = only_config(settings, site_names) if site_names else settings.config()  # one site alone pays nothing
     key, hook = settings.key(config), settings.hook(config)
     REDACTOR.learn(key, hook)
-    options = with_flags(
-        paths=site_paths(config.site, paths) if paths else (),
-        videos=frozenset(map(video_id, videos)),
-        fail_on=failures_named(fail_on),
-    )
+    if paths:
+        options = replace(options, paths=site_paths(config.site, paths))
     report, changes = sync_one(settings, config, (key, hook), options, keep_all=dry_run and as_json)
     if as_json:
         show_json(report_json(report, changes.changes if dry_run else None))
