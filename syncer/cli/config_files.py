@@ -83,9 +83,8 @@ class ConfigFiles:
                     kept.add(config.path)
         seen: dict[str, Stamp] = {config.path: config.stamp for config in configs.values()}
         self.found = {path: self._settings.only(path) for path in seen}
-        unchanged = {path for path, stamp in self._read.items() if path in seen and stamp == seen[path]}
-        settled = {path for path, stamp in self._seen.items() if path in seen and stamp == seen[path]}
-        to_read = [path for path in seen if path not in kept and (read_all or path in settled - unchanged)]
+        changed = dict(seen.items() & self._seen.items() - self._read.items())
+        to_read = [path for path in seen if path not in kept and (read_all or path in changed)]
         self._seen = seen
         self._read = {path: stamp for path, stamp in self._read.items() if path in seen}
         self._read |= {path: seen[path] for path in to_read}
