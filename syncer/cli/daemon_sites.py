@@ -7,6 +7,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -16,7 +17,7 @@ from urllib.parse import quote
 from syncer.cli.arguments import absolute
 from syncer.cli.config_files import ConfigFiles, findings_in
 from syncer.cli.log_setup import REDACTOR
-from syncer.cli.open_site import Opening, OpenSite
+from syncer.cli.open_site import OpenSite
 from syncer.cli.reloadable_config import SiteConfig, read_site_config
 from syncer.config.conflicts import ConfigConflict, find_conflicts, other_keys, page_keys
 from syncer.config.sections import StatusPage
@@ -214,26 +215,21 @@ class DaemonSites:
             config = self._configs.setdefault(path, ConfigFile(settings, read))
             config.read, config.is_new, config.retry_at = read, True, float("inf")
 
-    def _attempt(self, path: str, call: Callable[[], T]) -> T | SyncerError:
+    def _attempt(self, path: str, call: Callable[[], T], close: Callable[[T], None] | None = None) -> T | SyncerError:
         """Return what a call returns that touches the disk of one site, or why it failed.
 
-        A bug does not touch the other sites.
+        `close` gets what it returns too late. A bug does not touch the other sites.
         """
         not_responding = StateError(f"{path}: the disk of this site does not respond; check it")
-        results = list[T]()
         if path in self._stuck:
             return not_responding
-
-        def tracked() -> None:
-            try:
-                results.append(call())
-            finally:
-                self._stuck.discard(path)
-
-        timeout = max(SHORTEST_TIMEOUT, DISK_TIMEOUT / 2 ** len(self._stuck))
-        self._stuck.add(path)
+        future = self._disk.run(call, max(SHORTEST_TIMEOUT, DISK_TIMEOUT / 2 ** len(self._stuck)))
+        if not future.done():
+            self._stuck.add(path)
+            future.add_done_callback(partial(self._end_late, path, close))
+            return not_responding
         try:
-            return results[0] if self._disk.run(tracked, timeout) else not_responding
+            return future.result()
         except Exception as error:
             if is_lack_of_files(error):
                 return StateError(f"{path}: {REMEDY}")
@@ -243,6 +239,14 @@ class DaemonSites:
                 raise
             log.exception("A bug in syncer keeps out the site of %s; please report it", path)
             return StateError(f"a bug in syncer ({type(error).__name__}); the log has the traceback")
+
+    def _end_late(self, path: str, close: Callable[[T], None] | None, future: Future[T]) -> None:
+        """Close what a call returned too late; then others may touch that disk again."""
+        try:
+            if close and not future.exception():
+                close(future.result())
+        finally:
+            self._stuck.discard(path)
 
     def _conflicts(self) -> Mapping[str, ConfigConflict]:
         """Return which configs cannot be used beside the others; sites that are open come first."""
@@ -316,19 +320,19 @@ class DaemonSites:
             self._leave_out(config, StateError(f"{config.path}: {REMEDY}"))
             return
         counters = self._counters.of(read.config.site_name)
-        opening = Opening(partial(OpenSite, read, counters, self._wake, several=self._several))
-        error = self._attempt(config.path, opening)
-        if site := opening.leave():
-            config.site, config.left_out = site, None
-            changes.added.append(site.daemon_site)
-            if keys := other_keys(read.identity, self._served):
-                with about(site.name):
-                    message = "`status_page.%s` takes effect when the daemon is restarted; until then, the page stays"
-                    log.warning(message, keys[0], extra={"event": "needs-restart"})
-            self._name_socket_for(config.path, site)
-        elif error:
+        opening = partial(OpenSite, read, counters, self._wake, several=self._several)
+        site = self._attempt(config.path, opening, OpenSite.close)
+        if isinstance(site, SyncerError):
             self._counters.forget(read.config.site_name)
-            self._leave_out(config, error)
+            self._leave_out(config, site)
+            return
+        config.site, config.left_out = site, None
+        changes.added.append(site.daemon_site)
+        if keys := other_keys(read.identity, self._served):
+            with about(site.name):
+                message = "`status_page.%s` takes effect when the daemon is restarted; until then, the page stays"
+                log.warning(message, keys[0], extra={"event": "needs-restart"})
+        self._name_socket_for(config.path, site)
 
     def _remove(self, config: ConfigFile, changes: SiteChanges, why: str) -> None:
         """Remove the site of a config, if it is open; its running sync ends at its next safe point."""

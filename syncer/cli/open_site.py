@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -151,31 +150,6 @@ class OpenSite:
             return unbuilt is not None and (next_call(unbuilt, rules, at).is_due(at) or unbuilt.is_ahead_of(at))
 
         return BuildJob(partial(call_between, config, environment), is_due)
-
-
-class Opening:
-    """Opens a site in a thread that may be left to it: then what it opens is closed again."""
-
-    def __init__(self, make: Callable[[], OpenSite]) -> None:
-        self._make = make
-        self._lock = threading.Lock()
-        self._left = False
-        self.site: OpenSite | None = None
-        """Once it is open."""
-
-    def __call__(self) -> None:
-        """Open it. Raises as `OpenSite`."""
-        site = self._make()
-        with self._lock:
-            left, self.site = self._left, None if self._left else site
-        if left:
-            site.close()
-
-    def leave(self) -> OpenSite | None:
-        """Return the site if it is open by now; otherwise it is closed as soon as it is."""
-        with self._lock:
-            self._left = True
-            return self.site
 
 
 def now() -> datetime:

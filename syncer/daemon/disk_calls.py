@@ -2,35 +2,38 @@
 
 from __future__ import annotations
 
-import queue
 import threading
 from collections.abc import Callable
+from concurrent.futures import Future
+from contextlib import suppress
+from functools import partial
+from queue import SimpleQueue
+from typing import TypeVar
+
+T = TypeVar("T")
 
 
 class DiskCalls:
     """One call after the other, in a thread of its own. A thread whose call does not end is left to it."""
 
     def __init__(self) -> None:
-        self._calls: queue.SimpleQueue[Callable[[], None] | None] | None = None
-        self._ended: queue.SimpleQueue[BaseException | None] = queue.SimpleQueue()
+        self._calls: SimpleQueue[Callable[[], None] | None] | None = None
 
-    def run(self, call: Callable[[], None], seconds: float) -> bool:
-        """Make the call; return whether it ended within so many seconds. If not, it continues in its thread.
+    def run(self, call: Callable[[], T], seconds: float) -> Future[T]:
+        """Make the call, and wait up to so many seconds for it. If it takes longer, it continues in its thread.
 
-        Raises what the call raised, if it ended in time.
+        Return its future: whether it has ended, and what it returned or raised.
         """
         if self._calls is None:
-            self._calls, self._ended = queue.SimpleQueue(), queue.SimpleQueue()
-            threading.Thread(target=_make_all, args=(self._calls, self._ended), name="disk", daemon=True).start()
-        self._calls.put(call)
-        try:
-            error = self._ended.get(timeout=seconds)
-        except queue.Empty:
+            self._calls = SimpleQueue()
+            threading.Thread(target=_make_all, args=(self._calls,), name="disk", daemon=True).start()
+        future = Future[T]()
+        self._calls.put(partial(_complete, future, call))
+        with suppress(TimeoutError):
+            future.exception(seconds)
+        if not future.done():
             self.close()
-            return False
-        if error:
-            raise error
-        return True
+        return future
 
     def close(self) -> None:
         """Let the thread end after its call."""
@@ -39,13 +42,13 @@ class DiskCalls:
             self._calls = None
 
 
-def _make_all(
-    calls: queue.SimpleQueue[Callable[[], None] | None], ended: queue.SimpleQueue[BaseException | None]
-) -> None:
+def _make_all(calls: SimpleQueue[Callable[[], None] | None]) -> None:
     while call := calls.get():
-        try:
-            call()
-        except BaseException as error:  # noqa: BLE001 - it is raised again where the call came from
-            ended.put(error)
-        else:
-            ended.put(None)
+        call()
+
+
+def _complete(future: Future[T], call: Callable[[], T]) -> None:
+    try:
+        future.set_result(call())
+    except BaseException as error:  # noqa: BLE001 - it is raised again where the call came from
+        future.set_exception(error)
