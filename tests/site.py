@@ -69,14 +69,15 @@ Run = Callable[..., Ran]
 @contextmanager
 def kept_log() -> Iterator[None]:
     """Leave the log as it was before the block, in which the command line starts one of its own in this process."""
-    root, logger = logging.getLogger(), logging.getLogger("syncer")
-    handlers, level, own_level = root.handlers[:], root.level, logger.level
+    root = logging.getLogger()
+    loggers = [root, *(logging.getLogger(name) for name in ("syncer", "syncer.daemon", "syncer.deploy"))]
+    handlers, levels = root.handlers[:], [each.level for each in loggers]
     try:
         yield
     finally:
         root.handlers[:] = handlers
-        root.setLevel(level)
-        logger.setLevel(own_level)
+        for each, level in zip(loggers, levels, strict=True):
+            each.setLevel(level)
 
 
 @dataclass(frozen=True)
