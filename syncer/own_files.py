@@ -17,6 +17,9 @@ from syncer.errors import StateError
 PRIVATE_MODE = 0o600
 """The mode of files that other users must not open: whoever can open a file for reading can lock it."""
 
+GROUP_MODE = 0o660
+"""The mode of files that a group shares."""
+
 PUBLIC_MODE = 0o644
 """The mode of files that other users may read."""
 
@@ -96,10 +99,10 @@ def require_own(path: Path, *, tighten: bool = True) -> None:
             _tighten(path, status, PRIVATE_MODE)
 
 
-def require_group(path: Path, mode: int, *, tighten: bool = True) -> None:
+def require_group(path: Path, *, tighten: bool) -> None:
     """Check a file, if it exists, that a group shares: the group of its directory.
 
-    It is a regular file with one name, of any user, and belongs to that group. `tighten`: give it this mode if it is
+    It is a regular file with one name, of any user, and belongs to that group. `tighten`: give it `GROUP_MODE` if it is
     this user's. Raises UnsafeFile and OSError.
     """
     with suppress(FileNotFoundError):
@@ -111,8 +114,8 @@ def require_group(path: Path, mode: int, *, tighten: bool = True) -> None:
             raise UnsafeFile(
                 path, f"belongs to group {status.st_gid}, but its directory to group {group}; change its group"
             )
-        if tighten and stat.S_IMODE(status.st_mode) != mode and status.st_uid == os.geteuid():
-            os.chmod(path, mode)
+        if tighten and stat.S_IMODE(status.st_mode) != GROUP_MODE and status.st_uid == os.geteuid():
+            os.chmod(path, GROUP_MODE)
 
 
 def remove_own(path: Path) -> None:

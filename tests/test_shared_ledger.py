@@ -388,14 +388,12 @@ def test_processes_that_are_killed_never_spend_more_than_the_limit_and_lose_ten_
 
 @pytest.mark.parametrize("number", [4, pytest.param(16, marks=pytest.mark.storm)])
 def test_processes_that_create_the_ledger_at_once_all_use_the_same(path: Path, tmp_path: Path, number: int) -> None:
-    gate, code = (
-        tmp_path / "gate",
-        (
-            "import sys, os; from pathlib import Path; from tests.test_shared_ledger import *\n"
-            "print('ready', flush=True); os.open(sys.argv[3], os.O_RDONLY)\n"  # until all may begin
-            "with open_shared_ledger(Path(sys.argv[1]), member(sys.argv[2], 100), NOON, writes=True) as one:\n"
-            "    print(one.take(STATS, NOON, 7, scheduled=False))"
-        ),
+    gate = tmp_path / "gate"
+    code = (
+        "import sys, os; from pathlib import Path; from tests.test_shared_ledger import *\n"
+        "print('ready', flush=True); os.open(sys.argv[3], os.O_RDONLY)\n"  # until all may begin
+        "with open_shared_ledger(Path(sys.argv[1]), member(sys.argv[2], 100), NOON, writes=True) as one:\n"
+        "    print(one.take(STATS, NOON, 7, scheduled=False))"
     )
     os.mkfifo(gate)
     root = Path(__file__).parent.parent
@@ -407,9 +405,8 @@ def test_processes_that_create_the_ledger_at_once_all_use_the_same(path: Path, t
         assert each.stdout.readline() == "ready\n"
     with gate.open("wb"):
         printed = [each.communicate() for each in started]
-    assert printed == [("7\n" if each < 14 else "2\n" if each == 14 else "0\n", "") for each in range(number)] or (
-        sorted(printed) == sorted([("7\n", "")] * min(number, 14) + [("2\n", ""), ("0\n", "")][: number - 14])
-    )
+    expected = [*["7\n"] * 14, "2\n", "0\n"][:number]
+    assert sorted(printed) == sorted((units, "") for units in expected)
     with open_shared_ledger(path, member("x"), NOON, writes=True) as ledger:
         assert ledger.balances(NOON)[STATS].spent == min(100, 7 * number)
 

@@ -244,7 +244,7 @@ def test_two_keys_are_a_warning_of_check_and_of_status(
     assert words not in syncer("status").out
     assert syncer("-c", str(other.config), "sync").code == 0
     assert words in syncer("status").out
-    assert "Not with the key of most sites: " in syncer("status").out
+    assert "Sites whose key differs from that of most sites: " in syncer("status").out
     monkeypatch.setenv("YOUTUBE_API_KEY", KEY)
     found = json.loads(syncer("check", "--json").out)["checks"]
     assert [each["level"] for each in found if each["message"].startswith(words)] == ["warning"]

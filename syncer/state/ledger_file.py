@@ -18,15 +18,12 @@ from pathlib import Path
 from typing import Final
 
 from syncer.errors import StateError
-from syncer.own_files import PRIVATE_MODE, UnsafeFile, as_state_error, require_group, require_own
+from syncer.own_files import GROUP_MODE, PRIVATE_MODE, UnsafeFile, as_state_error, require_group, require_own
 from syncer.state.damage import OddValue, Shape, is_damage, odd_rows, shape_of
 from syncer.state.file_system import network_file_system
 
 APPLICATION: Final = 0x53594E43
 """The `application_id` of a ledger: `SYNC`."""
-
-GROUP_MODE: Final = 0o660
-"""The mode in a directory with the setgid bit: its group shares the ledger. SQLite's other files get the same."""
 
 SUFFIXES: Final = ("", "-wal", "-shm", "-journal")
 """The ledger, and the files that SQLite creates beside it."""
@@ -237,7 +234,7 @@ def _require_safe(path: Path, *, tighten: bool = False) -> None:
     for suffix in SUFFIXES:
         file = path.with_name(f"{path.name}{suffix}")
         if shared:
-            require_group(file, GROUP_MODE, tighten=tighten)
+            require_group(file, tighten=tighten)
         else:
             require_own(file, tighten=tighten)
 

@@ -72,9 +72,9 @@ def sharing_warnings(sharing: Sharing, balances: Mapping[Bucket, BucketStatus]) 
         others = [site.name for site in sharing.sites if site.has_other_key]
         more = f" and {len(others) - SITES_NAMED:,} more" if len(others) > SITES_NAMED else ""
         yield (
-            f"{number} keys use this ledger; {of_them} must be of one Google project. While you replace a key, two are"
-            " right: this ends when each site has synced with the new one. Not with the key of most sites:"
-            f" {', '.join(others[:SITES_NAMED])}{more}"
+            f"{number} keys use this ledger; {of_them} must be of one Google project. This is expected while you"
+            " replace a key, until each site has synced with the new one. Sites whose key differs from that of most"
+            f" sites: {', '.join(others[:SITES_NAMED])}{more}"
         )
     shares = sum(each.share or 0 for each in sharing.sites)
     if shares > 100:
