@@ -54,7 +54,7 @@ class OpenSite:
         self._counters = counters
         self._notifier = Notifier(lambda: self.reloadable.config.notify, self.name, config.state_directory, now)
         self._label = self.name if several else None
-        self.lock = DaemonLock(config.state_directory)
+        self._lock = DaemonLock(config.state_directory)
         try:
             environment = SiteEnvironment(now, wake, watched, lambda: self.reloadable.error)
             phase = phase_of(os.path.realpath(config.site)) if several else None
@@ -63,7 +63,7 @@ class OpenSite:
                 settle(config, now)
                 _log_started(config.site, read)
         except BaseException:
-            self.lock.close()
+            self._lock.close()
             raise
         self.sources = Sources(lambda: self.reloadable.config, self.daemon_site, now)
 
@@ -102,11 +102,11 @@ class OpenSite:
         own = None
         with suppress(ConfigError):  # the path would be too long for a socket: then there is no link
             own = self.own_socket(environ)
-        self.lock.name_socket(socket, prefix, own if own != socket else None)
+        self._lock.name_socket(socket, prefix, own if own != socket else None)
 
     def close(self) -> None:
         """Release the lock, and send the notifications that are left, if that is quick."""
-        self.lock.close()
+        self._lock.close()
         self._notifier.close()
 
     def _sync(self, read: SiteConfig, request: SyncRequest) -> SyncReport:
@@ -122,7 +122,7 @@ class OpenSite:
         self._notifier.before_sync()
         try:
             require_own_place(read.config)
-            self.lock.keep()
+            self._lock.keep()
             report = make_sync(read.config, options, environment, listener)
             self._counters.ended(report)
             self._notifier.after_report(report)
