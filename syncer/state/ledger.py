@@ -78,11 +78,11 @@ class OwnLedger:
                 )
         return taken
 
-    def give_back(self, day: date, units: Mapping[Bucket, int]) -> None:
-        """Give back units that were taken on this quota day and not used."""
-        rows = [(number, bucket, day.isoformat()) for bucket, number in units.items()]
+    def give_back(self, bucket: Bucket, day: date, units: int) -> None:
+        """Give back units of `bucket` that were taken on this quota day and not used."""
+        row = (units, bucket, day.isoformat())
         with self.database.transaction() as connection:
-            connection.executemany("UPDATE units SET spent = spent - ? WHERE bucket = ? AND day = ?", rows)
+            connection.execute("UPDATE units SET spent = spent - ? WHERE bucket = ? AND day = ?", row)
 
     def park(self, bucket: Bucket, until: datetime) -> None:
         """Spend no units of `bucket` before this time."""
@@ -155,7 +155,7 @@ class UnitStock:
         with self._lock:
             for bucket, units in self._unused.items():
                 if units:
-                    self.ledger.give_back(self._days[bucket], {bucket: units})
+                    self.ledger.give_back(bucket, self._days[bucket], units)
             self._unused.clear()
 
 

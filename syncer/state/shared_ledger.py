@@ -223,12 +223,12 @@ class SharedLedger:
                 )
         return taken
 
-    def give_back(self, day: date, units: Mapping[Bucket, int]) -> None:
-        """Give back units that were taken on this quota day and not used."""
-        rows = [(number, day.isoformat(), bucket, self._site.site) for bucket, number in units.items()]
+    def give_back(self, bucket: Bucket, day: date, units: int) -> None:
+        """Give back units of `bucket` that were taken on this quota day and not used."""
+        row = (units, day.isoformat(), bucket, self._site.site)
         with self._file.transaction() as connection:
-            connection.executemany(
-                "UPDATE units SET spent = max(0, spent - ?) WHERE day = ? AND bucket = ? AND site = ?", rows
+            connection.execute(
+                "UPDATE units SET spent = max(0, spent - ?) WHERE day = ? AND bucket = ? AND site = ?", row
             )
 
     def park(self, bucket: Bucket, until: datetime) -> None:
