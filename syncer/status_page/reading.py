@@ -33,6 +33,9 @@ if TYPE_CHECKING:
     from syncer.config.sections import Config
     from syncer.state.shared_ledger import Sharing
 
+    LedgerUse = tuple[Mapping[Bucket, BucketStatus], Sharing]
+    """What is left in a shared ledger on one day, and who shares it."""
+
 SYNCS_SHOWN = 30
 """How many of the last syncs the overview shows."""
 
@@ -67,14 +70,6 @@ class Overview:
     status: Status
     changes: Sequence[Line]
     """The last ones, newest first."""
-
-
-@dataclass(frozen=True, slots=True)
-class LedgerUse:
-    """A shared ledger on one day."""
-
-    sharing: Sharing
-    balances: Mapping[Bucket, BucketStatus]
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,12 +135,11 @@ def by_ledger(sites: Iterable[Sources]) -> dict[str, Sources]:
 
 
 def ledger_use(sources: Sources) -> LedgerUse | None:
-    """Return who shares the ledger of a site, and what is left; None where it has its own. Raises StateError."""
+    """Return what is left in a site's shared ledger, and who shares it; None where it has none. Raises StateError."""
     config, now = sources.config(), sources.clock()
     if config.ledger_path is None:  # since a moment
         return None
-    balances, sharing = LedgerLooks().look_at_shared(config, config.ledger_path, now)
-    return LedgerUse(sharing, balances)
+    return LedgerLooks().look_at_shared(config, config.ledger_path, now)
 
 
 def is_ready(sources: Sources) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from starlette.responses import HTMLResponse
 
@@ -17,8 +17,11 @@ from syncer.status_page.frame import ALL_SITES, Frame, page, site_prefix
 from syncer.status_page.layout import ago, prose, section
 from syncer.status_page.markup import Child, Markup, tag
 from syncer.status_page.overview import progress_of
-from syncer.status_page.reading import LedgerUse, is_old
+from syncer.status_page.reading import is_old
 from syncer.wording import counted
+
+if TYPE_CHECKING:
+    from syncer.status_page.reading import LedgerUse
 
 REFRESH_SECONDS = 30
 """Seconds between two refreshes while a sync is running."""
@@ -130,11 +133,12 @@ def _left_out(left_out: Mapping[str, str]) -> Markup:
 def _ledgers(ledgers: Mapping[str, LedgerUse | Exception | None]) -> Markup:
     sentences: list[str] = []
     for use in ledgers.values():
-        if isinstance(use, LedgerUse):
-            warnings = sharing_warnings(use.sharing, {})  # those about all of its sites
-            sentences.append(". ".join((sharing_outline(use.sharing, use.balances), *warnings)) + ".")
-        elif use is not None:
+        if isinstance(use, Exception):
             sentences.append(explained(use).message)
+        elif use:
+            balances, sharing = use
+            warnings = sharing_warnings(sharing, {})  # those about all of its sites
+            sentences.append(". ".join((sharing_outline(sharing, balances), *warnings)) + ".")
     return section("Quota ledgers", tag("ul", [tag("li", prose(each)) for each in sentences]), id_="ledgers")
 
 
