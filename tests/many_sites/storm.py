@@ -205,6 +205,8 @@ class _Round:
             )
         if left:
             self._wrong([f"not settled {SETTLING_SECONDS:g} seconds after all trouble ended: {sorted(left)}"])
+            said = (line for line in daemon.lines if any(f'"site": "{name}"' in line.text for name in left))
+            self.report.story += [f"{line.at - self.report.zero:6.2f} s  {line.text}" for line in said]
 
     def _end(self, daemon: SitesDaemon, life: Life) -> None:
         self._lives.append(life)
