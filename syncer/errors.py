@@ -83,6 +83,10 @@ class StateDamaged(StateError):
         self.what = what
 
 
+class LedgerUnreachable(StateError):
+    """The ledger that the site shares is damaged, locked, or cannot be read or written; its config may be right."""
+
+
 class Locked(SyncerError):
     """Another writer held the lock for longer than the wait."""
 

@@ -137,6 +137,7 @@ class ProblemKind(StrEnum):
     BAD_ANSWER = "bad-answer"
     REFUSED_VIDEO = "refused-video"
     QUOTA_CUT = "quota-cut"
+    LEDGER_UNREACHABLE = "ledger-unreachable"
     # git
     NOT_COMMITTED = "not-committed"
     NOT_PUSHED = "not-pushed"

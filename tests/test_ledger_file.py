@@ -144,7 +144,7 @@ def test_users_of_a_group_share_a_ledger_in_a_setgid_directory_and_no_other_does
         assert run_python(code, path, "5001", str(group)) == "60\n"
         assert run_python(code, path, "5002", str(group)) == "40\n"
         refused = run_python(code, path, "5003", str(strangers))
-        assert refused.startswith("StateError Cannot use the ledger")
+        assert refused.startswith("LedgerUnreachable Cannot use the ledger")
         assert "Permission denied" in refused
         assert {(file.stat().st_gid, mode(file)) for file in files(path)} == {(group, 0o660)}
         assert spend(path) == 0, "root sees the same units"
@@ -285,12 +285,12 @@ def test_a_directory_that_may_not_be_written_is_an_error() -> None:
     )
     with everybodys_directory() as place:
         place.chmod(0o500)
-        assert run_python(code, place / "q").startswith("StateError Cannot use the ledger")
+        assert run_python(code, place / "q").startswith("LedgerUnreachable Cannot use the ledger")
         place.chmod(0o700)
         (place / "q").touch()
         os.chown(place / "q", NOBODY, NOBODY)
         place.chmod(0o500)
-        assert run_python(code, place / "q").startswith("StateError Cannot write the ledger")
+        assert run_python(code, place / "q").startswith("LedgerUnreachable Cannot write the ledger")
 
 
 def note_many(ledger: SharedLedger) -> None:

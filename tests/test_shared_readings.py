@@ -12,7 +12,6 @@ import pytest
 
 from syncer.config.parse import parse_config
 from syncer.decide import plan
-from syncer.errors import StateError
 from syncer.model import Bucket, Count, VideoId
 from syncer.simulator.faults import parse_fault
 from syncer.simulator.server import Simulator
@@ -315,8 +314,9 @@ def test_what_is_no_reading_in_the_ledger_never_becomes_a_count(sites: Sites, ch
     sites.sync(sites.ours, NOON)
     with closing(sqlite3.connect(sites.ledger)) as ledger, ledger:
         ledger.execute(f"UPDATE readings SET {change} WHERE id = ?", (VIDEOS[0],))
-    with pytest.raises(StateError, match=str(sites.ledger)):
-        sites.sync(sites.theirs, NOON + HOUR)
+    report = sites.sync(sites.theirs, NOON + HOUR)
+    assert (report.exit, report.asked, report.shared) == (3, 0, 0)
+    assert f"The ledger {sites.ledger} is damaged" in report.problems[0].message
     assert page(sites.theirs) == crlf(VIDEOS[0], 1, 2)
 
 

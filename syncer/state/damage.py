@@ -134,6 +134,11 @@ def is_of_the_machine(error: Exception) -> bool:
     return getattr(error, "sqlite_errorcode", 0) & 0xFF in MACHINE_ERRORS
 
 
+def is_busy(error: Exception) -> bool:
+    """Whether another program had the database locked for too long."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
+
+
 def is_damage(error: Exception) -> bool:
     """Whether only a damaged file can cause an error."""
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF

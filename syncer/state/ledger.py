@@ -37,6 +37,8 @@ class OwnLedger:
     """Each bucket's units a day."""
     reserve: int
     """How many units of each bucket scheduled syncs leave."""
+    unreachable: str = ""
+    """Why the ledger cannot be reached that the site shares: this one, which then has no units, is in its place."""
     exchange: ClassVar[None] = None
     """No other site uses it."""
 
@@ -115,7 +117,10 @@ class OwnLedger:
 
 
 QuotaLedger: TypeAlias = "OwnLedger | SharedLedger"
-"""Which units one site may spend, and which are spent. Safe in several threads. Everything raises StateError."""
+"""Which units one site may spend, and which are spent. Safe in several threads. Everything raises StateError.
+
+A shared one raises LedgerUnreachable, which is a StateError, wherever it cannot count.
+"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,9 +17,9 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
-from syncer.errors import StateError
-from syncer.own_files import GROUP_MODE, PRIVATE_MODE, UnsafeFile, as_state_error, require_group, require_own
-from syncer.state.damage import OddValue, Shape, is_damage, odd_rows, shape_of
+from syncer.errors import LedgerUnreachable, StateError
+from syncer.own_files import GROUP_MODE, PRIVATE_MODE, UnsafeFile, require_group, require_own
+from syncer.state.damage import OddValue, Shape, is_busy, is_damage, odd_rows, shape_of
 from syncer.state.file_system import network_file_system
 
 APPLICATION: Final = 0x53594E43
@@ -80,8 +80,8 @@ MIGRATIONS: Final = (SCHEMA_1,)
 COPIED: Final = ("meta", "sites", "units", "parked", "refused", "claims")
 """The tables that a copy has. The others are too large."""
 
-_opening = threading.Lock()
-"""Held while a file is created, so that no other thread has it open when it is closed."""
+_opening: Final[dict[str, threading.Lock]] = {}
+"""By the real path of a ledger. Held while it is created, so that no other thread has it open when it is closed."""
 
 
 class LedgerFile:
@@ -130,13 +130,12 @@ def open_ledger_file(path: Path, file_system: Callable[[str], str | None] = netw
     `file_system` returns the name of a network file system. Raises StateError: not a ledger, damaged, unwritable, of a
     newer version, another user's, or on a network file system.
     """
-    with _opening:
-        with as_state_error(f"Cannot use the ledger {path}", _CANNOT_USE):
+    with _opening_of(path):
+        with _explained("use", path):
             _require_local(path, file_system)
             _require_safe(path)
             with suppress(FileExistsError):
                 _create(path)
-        with _explained("open", path):
             connection = _connect(f"{path.absolute().as_uri()}?mode=rw")
         try:
             with _explained("write", path):
@@ -145,7 +144,6 @@ def open_ledger_file(path: Path, file_system: Callable[[str], str | None] = netw
                 connection.execute("PRAGMA synchronous = FULL")  # a power cut forgets no unit that was spent
                 connection.execute("PRAGMA secure_delete = ON")  # the file has no trace of what a purge deletes
                 _require_sound(connection, path)
-            with as_state_error(f"Cannot use the ledger {path}", _CANNOT_USE):
                 _require_safe(path, tighten=True)  # it is a ledger
         except BaseException:
             connection.close()
@@ -193,7 +191,7 @@ def read_ledger_file(
 @contextmanager
 def _connected_to_read(path: Path, file_system: Callable[[str], str | None]) -> Iterator[sqlite3.Connection | None]:
     """Yield a connection to a ledger with which nothing can be written; None: there is no file yet."""
-    with _opening, as_state_error(f"Cannot use the ledger {path}", _CANNOT_USE):
+    with _opening_of(path), _explained("use", path):
         _require_local(path, file_system)
         _require_safe(path)
         exists = path.exists()
@@ -204,7 +202,8 @@ def _connected_to_read(path: Path, file_system: Callable[[str], str | None]) -> 
         yield disk
 
 
-_CANNOT_USE = "check `quota.ledger`, and that its directory exists and you may write it"
+def _opening_of(path: Path) -> threading.Lock:
+    return _opening.setdefault(os.path.realpath(path), threading.Lock())
 
 
 def _connect(name: str) -> sqlite3.Connection:
@@ -320,7 +319,7 @@ def _write_ahead(connection: sqlite3.Connection) -> None:
         try:
             connection.execute("PRAGMA journal_mode = WAL")
         except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+            if not is_busy(error) or time.monotonic() > deadline:
                 raise
             time.sleep(PAUSE_SECONDS)
         else:
@@ -343,8 +342,8 @@ def _require_sound(connection: sqlite3.Connection, path: Path) -> None:
         raise _damaged(path, odd)
 
 
-def _damaged(path: Path, what: str) -> StateError:
-    return StateError(
+def _damaged(path: Path, what: str) -> LedgerUnreachable:
+    return LedgerUnreachable(
         f"The ledger {path} is damaged, or is a file of another program: {what}. If it is the ledger, stop what uses"
         " it, move it away together with the files whose names begin with its name, and start again: syncer creates a"
         " new one. Today's count of used units is lost, so syncs may request more than YouTube allows until"
@@ -354,13 +353,23 @@ def _damaged(path: Path, what: str) -> StateError:
 
 @contextmanager
 def _explained(what: str, path: Path) -> Iterator[None]:
-    """Raise SQLite's errors as StateError. Damage is never repaired here: other processes use the file."""
+    """Raise what prevents the use of a ledger as LedgerUnreachable, or as StateError where the config names it wrongly.
+
+    Damage is never repaired here: other processes use the file.
+    """
     try:
         yield
+    except UnsafeFile as error:
+        raise StateError(f"{error.filename} {error.strerror}") from error
     except (sqlite3.DatabaseError, UnicodeDecodeError, OddValue) as error:
         if is_damage(error) or not isinstance(error, sqlite3.DatabaseError):
             raise _damaged(path, str(error)) from error
-        raise StateError(
-            f"Cannot {what} the ledger {path}: {error}; check the free disk space, and that you may write the file and"
-            " its directory"
-        ) from error
+        remedy = "check the free disk space, and that you may write the file and its directory"
+        if is_busy(error):
+            remedy = f"another program has locked it for more than {BUSY_SECONDS:g} s: wait for it, or end it"
+        raise LedgerUnreachable(f"Cannot {what} the ledger {path}: {error}; {remedy}") from error
+    except OSError as error:
+        wrong = isinstance(error, FileNotFoundError | NotADirectoryError)
+        remedy = "check `quota.ledger`, and that its directory exists and you may write it"
+        kind = StateError if wrong else LedgerUnreachable
+        raise kind(f"Cannot {what} the ledger {path}: {error.strerror}; {remedy}") from error

@@ -62,6 +62,7 @@ REMEDIES = {
         "Compare the quota in Google's console with quota in the config. Google announces a cut by mail. If other "
         "programs use the same project, set the units to what they leave."
     ),
+    ProblemKind.LEDGER_UNREACHABLE: "Do what the message says. The next sync requests the videos.",
     ProblemKind.REFUSED_VIDEO: "Check the video ID in the page.",
     ProblemKind.STATE_LOST: (
         "Nothing: syncer has recreated the state from the pages and the diff log. This is reported once."

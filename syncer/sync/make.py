@@ -36,7 +36,7 @@ Each stage is a function, with the file that it is in, and what it calls for the
     | forget_old        sync/forget           removes what is older than `history.keep`, or says nothing new
 
 A dry run works on a copy of the state in memory and writes nothing. Where the state turns out to be damaged, it is set
-aside and the sync is made once more.
+aside and the sync is made once more. Where a shared ledger cannot be reached, it is made once more without units.
 """
 
 from __future__ import annotations
@@ -45,6 +45,7 @@ import os
 from array import array
 from collections.abc import Iterable, Iterator, Mapping, MutableSequence, Sequence
 from contextlib import closing
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from itertools import chain, groupby, islice
@@ -63,9 +64,9 @@ from syncer.content.scan import (
 )
 from syncer.content.walk import Candidate, LeftoverFile, candidate_of, narrow, walk
 from syncer.decide.diff import pages_naming
-from syncer.decide.plan import Windows
+from syncer.decide.plan import Plan, Windows
 from syncer.decide.unconfirmed import NOTHING_COMPARED
-from syncer.errors import ContentGone, ExitCode, StateDamaged, StateError, Stopped, UsageError
+from syncer.errors import ContentGone, ExitCode, LedgerUnreachable, StateDamaged, StateError, Stopped, UsageError
 from syncer.model import Collection, Problem, ProblemKind, Reading, VideoId
 from syncer.state.database import open_copy
 from syncer.state.due_checks import any_unchecked
@@ -111,12 +112,9 @@ def make_sync(
         read_data_file(site, config.write.file, config.collection_models())
     started = environment.clock()
     if options.dry_run:
-        with (
-            open_copy(config.state_directory, site) as copy,
-            open_ledger(config, copy, started, key=environment.key) as ledger,
-        ):
+        with open_copy(config.state_directory, site) as copy:
             tally = new_tally(copy, started)
-            return _scan_and_sync(Sync(config, options, environment, listener, site, copy, None, tally), ledger)
+            return _sync_with_ledger(Sync(config, options, environment, listener, site, copy, None, tally))
     try:
         return _sync_and_forget(config, options, environment, listener, started=started)
     except StateDamaged:  # it is set aside by now
@@ -133,16 +131,27 @@ def _sync_and_forget(
     started: datetime,
     lost: str | None = None,
 ) -> SyncReport:
-    with (
-        open_for_writing(config, clock=environment.clock, sleep=environment.sleep, lost=lost) as state,
-        open_ledger(config, state.database, started, key=environment.key, writes=True) as ledger,
-    ):
-        report = _scan_and_sync(begin(config, options, environment, listener, state, started=started), ledger)
+    with open_for_writing(config, clock=environment.clock, sleep=environment.sleep, lost=lost) as state:
+        report = _sync_with_ledger(begin(config, options, environment, listener, state, started=started))
         try:
             forget_old(config, state.database, environment)
         except StateError as error:  # pages and report are written: the next sync tries again
             log_not_forgotten(error)
         return report
+
+
+def _sync_with_ledger(sync: Sync) -> SyncReport:
+    """Make a sync. If its ledger cannot be reached, make it without units: with what was read until then."""
+    config, database, key, problems = sync.config, sync.database, sync.environment.key, tuple(sync.tally.problems)
+    writes, started = sync.diff_log is not None, sync.tally.started
+    try:
+        with open_ledger(config, database, started, key=key, writes=writes) as ledger:
+            return _scan_and_sync(sync, ledger)
+    except LedgerUnreachable as error:
+        tally = new_tally(database, started)
+        tally.problems += problems
+        with open_ledger(config, database, started, unreachable=error) as ledger:
+            return _scan_and_sync(replace(sync, tally=tally), ledger)
 
 
 def _scan_and_sync(sync: Sync, ledger: QuotaLedger) -> SyncReport:
@@ -240,19 +249,10 @@ def _sync_pages(sync: Sync, ledger: QuotaLedger, pages: Pages, embeds: Pages, da
         _refuse_unknown(options.videos - videos, embeds)
     written = sync.config.written_models() if data_file else sync.config.collection_models()
     number = begin_sync(database, tally.sync, tally.started, written)
-    if ledger.exchange is not None:
-        from syncer.sync.other_sites import take_shared
-
-        videos = take_shared(sync, ledger.exchange, videos, number)
-    plan = plan_now(sync.config, sync.database, ledger, options, videos, now=sync.environment.clock())
-    left_out = plan.fresh + plan.later + plan.over_quota
-    tally.pages, tally.videos = pages.files, len(plan.videos) + left_out + len(tally.shared.videos)
-    tally.fresh, tally.gone_not_due, tally.over_quota = plan.fresh, plan.gone, plan.over_quota
-    tally.later = plan.later
+    plan = _plan(sync, ledger, videos, number, pages.files)
     if not (options.is_narrowed or options.unread_since):  # a dry run has a state of its own
         save_video_pages(database, pages.places(), pages.digest(), embeds or None)
         release_unnamed(database)
-    log_planned(sync, ledger, plan)
     deploys = sync.config.deploy.hook_env is not None and not options.dry_run
     unpushed = False
     if deploys:
@@ -289,6 +289,26 @@ def _sync_pages(sync: Sync, ledger: QuotaLedger, pages: Pages, embeds: Pages, da
             note_reported(database)
     log_ended(report)
     return report
+
+
+def _plan(sync: Sync, ledger: QuotaLedger, videos: Iterable[VideoId], number: int, pages: int) -> Plan:
+    """Return which of these videos of so many `pages` to request, and count in the tally what is left out."""
+    tally = sync.tally
+    if ledger.exchange is not None:
+        from syncer.sync.other_sites import take_shared
+
+        videos = take_shared(sync, ledger.exchange, videos, number)
+    plan = plan_now(sync.config, sync.database, ledger, sync.options, videos, now=sync.environment.clock())
+    if ledger.unreachable:
+        from syncer.sync.other_sites import note_unreachable
+
+        plan = note_unreachable(tally, ledger, plan)
+    left_out = plan.fresh + plan.later + plan.over_quota + tally.unsettled
+    tally.pages, tally.videos = pages, len(plan.videos) + left_out + len(tally.shared.videos)
+    tally.fresh, tally.gone_not_due, tally.over_quota = plan.fresh, plan.gone, plan.over_quota
+    tally.later = plan.later
+    log_planned(sync, ledger, plan)
+    return plan
 
 
 def _refuse_unknown(unknown: Iterable[VideoId], embeds: Pages) -> None:

@@ -172,7 +172,7 @@ class Tally:
     holding: Holding | None = None
     """What `write.min_change` and its siblings hold back; None where the config has none of them."""
     given_up: bool = False
-    """Videos were left to the next sync because further requests would have failed."""
+    """Videos were left to the next sync because further requests would have failed, or could not be counted."""
 
     def report(self, finished: datetime, options: Options, *, cancelled: bool) -> SyncReport:
         """Return the report of what the sync has done so far."""
@@ -231,7 +231,8 @@ class Tally:
         `over_quota`: how many videos were left out for lack of quota.
         """
         all_failed = not {Outcome.FAILED, Outcome.STOPPED}.isdisjoint(outcomes) and Outcome.ANSWERED not in outcomes
-        if Outcome.REFUSED in outcomes or all_failed:
+        none_sent = self.given_up and not outcomes and self.unsettled
+        if Outcome.REFUSED in outcomes or all_failed or none_sent:
             return ExitCode.NOTHING_ANSWERED
         failures = {
             FailOn.NOT_PUSHED if problem.kind is ProblemKind.NOT_PUSHED else FailOn.PROBLEMS

@@ -45,6 +45,11 @@ def log_planned(sync: Sync, ledger: QuotaLedger, plan: Plan) -> None:
     )
 
 
+def log_unreachable(why: str) -> None:
+    """Log that nothing is requested because the shared ledger cannot be reached."""
+    log.warning("%s; nothing is requested until it can be reached", why, extra={"event": "ledger-unreachable"})
+
+
 def log_judged(sync: Sync) -> None:
     """Log what YouTube returned, and how much of it is held."""
     tally = sync.tally
