@@ -15,7 +15,7 @@ import pytest
 
 from syncer.config.parse import parse_config
 from syncer.errors import LedgerUnreachable, StateError
-from syncer.model import Bucket, ProblemKind
+from syncer.model import ProblemKind
 from syncer.simulator.server import Simulator
 from syncer.state import ledger_file
 from syncer.state.ledger_file import open_ledger_file
@@ -79,11 +79,11 @@ DAMAGE: list[Trouble] = [garbage, tables_of_another_schema, value_of_another_typ
 def test_what_cannot_reach_its_ledger_requests_nothing_says_so_and_updates_pages_from_its_state(
     site: Site, ledger: Path, youtube: Simulator, trouble: Trouble, options: Options
 ) -> None:
-    spent = youtube.units.copy()
+    spent = dict(youtube.units)
     trouble(ledger)
     broken = ledger.read_bytes()
     report = site.sync(NOON + HOUR, options)
-    assert youtube.units == spent, "no unit is spent that nobody counts"
+    assert dict(youtube.units) == spent, "no unit is spent that nobody counts"
     assert (report.exit, report.asked, report.videos, report.over_quota) == (3, 0, 60, 0)
     assert kinds(report) == [ProblemKind.LEDGER_UNREACHABLE]
     assert f"The ledger {ledger} is damaged" in report.problems[0].message
@@ -102,11 +102,11 @@ def test_a_ledger_that_another_program_keeps_locked_is_waited_for_and_then_done_
     site: Site, ledger: Path, youtube: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ledger_file, "BUSY_SECONDS", 0.2)
-    spent = youtube.units.copy()
+    spent = dict(youtube.units)
     with closing(sqlite3.connect(ledger, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         report = site.sync(NOON + HOUR)
-    assert youtube.units == spent
+    assert dict(youtube.units) == spent
     assert (report.exit, report.changed_pages, kinds(report)) == (3, 60, [ProblemKind.LEDGER_UNREACHABLE])
     assert "another program has locked it for more than 0.2 s: wait for it, or end it" in report.problems[0].message
 
@@ -130,7 +130,7 @@ def test_a_ledger_that_is_locked_while_a_sync_requests_ends_its_requests_and_wha
         report = make_sync(config, Options(), environment, Listener(progress=lock))
         other.execute("ROLLBACK")
         (counted,) = other.execute("SELECT sum(spent) FROM units WHERE bucket = 'stats'").fetchone()
-    sent = youtube.units[Bucket.STATS]
+    sent = youtube.units["stats"]
     assert 0 < sent <= counted, "each unit that YouTube counted is in the ledger"
     assert sent <= 20
     assert (report.exit, kinds(report)) == (3, [ProblemKind.LEDGER_UNREACHABLE])
@@ -179,11 +179,11 @@ def test_where_nothing_is_due_an_unreachable_ledger_is_a_problem_and_no_failure(
 def test_a_state_that_is_damaged_too_is_recreated_and_nothing_is_requested(
     site: Site, ledger: Path, youtube: Simulator
 ) -> None:
-    spent = youtube.units.copy()
+    spent = dict(youtube.units)
     garbage(ledger)
     (site.state / "state.sqlite3").write_bytes(b"x" * 5_000)
     report = site.sync(NOON + HOUR)
-    assert youtube.units == spent
+    assert dict(youtube.units) == spent
     assert report.exit == 3
     assert set(kinds(report)) == {ProblemKind.LEDGER_UNREACHABLE, ProblemKind.STATE_LOST}
 

@@ -53,6 +53,20 @@ class Check(NamedTuple):
     """Of a video that only texts embed: this and the checks before."""
 
 
+def newer_checks(database: Database, checks: Iterable[Check]) -> list[Check]:
+    """Return those that are newer than all that YouTube said of the same video, by a check or by leaving it out."""
+    times = {check.video_id: int(check.at.timestamp()) for check in checks}
+    with database.read() as connection:
+        rows = connection.execute(
+            "SELECT n.key FROM json_each(?) AS n LEFT JOIN availability AS a ON a.id = n.key"
+            " LEFT JOIN videos AS v ON v.id = n.key AND v.missing_since IS NOT NULL"
+            " WHERE n.value > coalesce(a.checked_at, 0) AND n.value > coalesce(v.read_at, 0)",
+            (json.dumps(times),),
+        )
+        newer = {video for (video,) in rows}
+    return [check for check in checks if check.video_id in newer]
+
+
 def note_missing(database: Database, soon: timedelta) -> None:
     """Record as missing what both methods left out in two readings a day apart; it is due again after `soon`.
 

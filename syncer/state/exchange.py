@@ -1,4 +1,4 @@
-"""What sites that share a ledger let each other know, through its file: their claims, and YouTube's newest readings."""
+"""What sites that share a ledger let each other know, through its file: claims, and what YouTube returned last."""
 
 from __future__ import annotations
 
@@ -6,14 +6,18 @@ import json
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import islice
-from typing import Final
+from operator import itemgetter
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from syncer.decide.allotment import Claim
 from syncer.decide.quota import quota_day
 from syncer.model import Bucket, Reading, VideoId
 from syncer.state.damage import OddValue, member, moment
 from syncer.state.ledger_file import LedgerFile
-from syncer.state.videos import COLUMNS, reading_of
+from syncer.state.videos import reading_of, values_of
+
+if TYPE_CHECKING:
+    from syncer.decide.availability import Availability
 
 STEP_VIDEOS: Final = 5_000
 """Videos that are looked up, or deleted, in one transaction."""
@@ -28,6 +32,17 @@ CLOSED_KEPT: Final = timedelta(days=7)
 
 CLOCKS_APART: Final = timedelta(minutes=5)
 """A reading from so far ahead comes from a clock that was wrong."""
+
+
+LARGE_TABLES: Final = ("readings", "checks")
+
+
+class SharedCheck(NamedTuple):
+    """What YouTube returned when it was asked whether a video plays; the state is known."""
+
+    video_id: VideoId
+    at: datetime
+    found: Availability
 
 
 class Exchange:
@@ -53,7 +68,8 @@ class Exchange:
         with self._file.transaction() as connection:
             oldest = (int((claim.made - LONGEST_KEPT).timestamp()),)
             connection.execute("DELETE FROM claims WHERE made < ?", oldest)
-            connection.execute("DELETE FROM readings WHERE at < ?", oldest)  # also where YouTube answers nothing
+            for table in LARGE_TABLES:  # also where YouTube answers nothing
+                connection.execute(f"DELETE FROM {table} WHERE at < ?", oldest)
             connection.execute("INSERT OR REPLACE INTO claims VALUES (?, ?, ?, ?, ?, ?, ?)", row)
 
     def claims(self) -> Sequence[Claim]:
@@ -101,45 +117,75 @@ class Exchange:
                 found = [reading_of(row) for row in rows]
             yield found
 
+    def checks(self, videos: Sequence[VideoId], regions: str, since: datetime, now: datetime) -> list[SharedCheck]:
+        """Return the newest checks of these videos, for these regions, that were made between these times."""
+        from syncer.state.play_states import stored_availability
+
+        with self._file.large_tables() as connection:
+            rows = connection.execute(
+                "SELECT id, at, state, facts FROM checks WHERE id IN (SELECT value FROM json_each(?))"
+                " AND endpoint = ? AND regions = ? AND at BETWEEN ? AND ?",
+                (json.dumps(videos), self._endpoint, regions, int(since.timestamp()), int(now.timestamp())),
+            )
+            return [
+                SharedCheck(video, moment(at), stored_availability(state, facts)) for video, at, state, facts in rows
+            ]
+
     def share(self, readings: Sequence[Reading], now: datetime, keep: timedelta) -> None:
         """Save what YouTube returned for the other sites, where it is the newest, and delete what is too old.
 
         `keep` is for how long this site may keep readings.
         """
+        rows = [(reading.video_id, self._endpoint, *values_of(reading), int(now.timestamp())) for reading in readings]
+        self._save(
+            "readings",
+            "INSERT INTO readings VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (id, endpoint) DO UPDATE"
+            " SET at = ?3, present = ?4, views = ?5, likes = ?6, comments = ?7 WHERE at <= ?3 OR at > ?8",
+            rows,
+            now - keep,
+            now,
+        )
+
+    def share_checks(self, checks: Sequence[SharedCheck], regions: str, now: datetime, keep: timedelta) -> None:
+        """Save which videos play for the other sites with these regions, as `share` does."""
         rows = [
-            (
-                reading.video_id,
-                self._endpoint,
-                int(reading.at.timestamp()),
-                reading.statistics is not None,
-                *map((reading.statistics or {}).get, COLUMNS),
-                int(now.timestamp()),
-            )
-            for reading in readings
+            (video, self._endpoint, regions, int(at.timestamp()), found.state, found.facts(), int(now.timestamp()))
+            for video, at, found in checks
         ]
-        rows.sort()  # in the order in which they are stored: a large ledger is not in the cache
-        limits = (int((now - min(keep, LONGEST_KEPT)).timestamp()), int((now + CLOCKS_APART).timestamp()))
+        self._save(
+            "checks",
+            "INSERT INTO checks VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (id, endpoint, regions) DO UPDATE"
+            " SET at = ?4, state = ?5, facts = ?6 WHERE at <= ?4 OR at > ?7",
+            rows,
+            now - keep,
+            now,
+        )
+
+    def _save(
+        self, table: str, insert: str, rows: Sequence[tuple[object, ...]], oldest: datetime, now: datetime
+    ) -> None:
+        """Insert rows in the order in which they are stored: a large ledger is not in the cache."""
+        limits = (int(max(oldest, now - LONGEST_KEPT).timestamp()), int((now + CLOCKS_APART).timestamp()))
         with self._file.transaction() as connection:
-            connection.executemany(
-                "INSERT INTO readings VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (id, endpoint) DO UPDATE"
-                " SET at = ?3, present = ?4, views = ?5, likes = ?6, comments = ?7 WHERE at <= ?3 OR at > ?8",
-                rows,
-            )
-            connection.execute("DELETE FROM readings WHERE at < ? OR at > ?", limits)
+            connection.executemany(insert, sorted(rows, key=itemgetter(0)))
+            connection.execute(f"DELETE FROM {table} WHERE at < ? OR at > ?", limits)
 
 
 def forget_before(file: LedgerFile, time: datetime) -> None:
-    """Delete the readings that are older. Raises StateError."""
+    """Delete the readings and checks that are older. Raises StateError."""
     with file.transaction() as connection:
-        connection.execute("DELETE FROM readings WHERE at < ?", (int(time.timestamp()),))
+        for table in LARGE_TABLES:
+            connection.execute(f"DELETE FROM {table} WHERE at < ?", (int(time.timestamp()),))
 
 
 def forget_videos(file: LedgerFile, videos: Iterable[VideoId]) -> None:
-    """Delete the readings of these videos. Raises StateError."""
+    """Delete the readings and checks of these videos. Raises StateError."""
     rest = iter(videos)
     while some := list(islice(rest, STEP_VIDEOS)):
         with file.transaction() as connection:
-            connection.execute("DELETE FROM readings WHERE id IN (SELECT value FROM json_each(?))", (json.dumps(some),))
+            for table in LARGE_TABLES:
+                where = "WHERE id IN (SELECT value FROM json_each(?))"
+                connection.execute(f"DELETE FROM {table} {where}", (json.dumps(some),))
 
 
 def _drifts(text: str) -> dict[int, int]:

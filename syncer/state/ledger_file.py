@@ -74,7 +74,20 @@ SCHEMA_1 = (
     "CREATE INDEX readings_by_time ON readings (at)",
 )
 
-MIGRATIONS: Final = (SCHEMA_1,)
+SCHEMA_2 = (
+    """CREATE TABLE checks (
+        id TEXT NOT NULL,                  -- the video
+        endpoint TEXT NOT NULL,            -- who was asked
+        regions TEXT NOT NULL,             -- whose blocks count
+        at INTEGER NOT NULL,               -- when it was last asked, by any site
+        state TEXT NOT NULL,               -- whether the video plays
+        facts TEXT NOT NULL,               -- what else was said, as in a site's state
+        PRIMARY KEY (id, endpoint, regions)
+    ) WITHOUT ROWID""",
+    "CREATE INDEX checks_by_time ON checks (at)",
+)
+
+MIGRATIONS: Final = (SCHEMA_1, SCHEMA_2)
 """Forward only: migration N updates `user_version` N-1 to N, in one transaction."""
 
 COPIED: Final = ("meta", "sites", "units", "parked", "refused", "claims")

@@ -50,16 +50,7 @@ def save_readings(database: Database, sync: int, readings: Sequence[Reading]) ->
         if new := [video for video in videos if video not in numbers]:
             connection.executemany("INSERT INTO videos (id, read_at) VALUES (?, 0)", zip(new, strict=True))
             numbers.update(connection.execute(by_id, (json.dumps(new),)))
-        rows = [
-            (
-                sync,
-                numbers[reading.video_id],
-                int(reading.at.timestamp()),
-                reading.statistics is not None,
-                *map((reading.statistics or {}).get, COLUMNS),
-            )
-            for reading in readings
-        ]
+        rows = [(sync, numbers[reading.video_id], *values_of(reading)) for reading in readings]
         rows.sort(key=itemgetter(1))  # as they are stored: a large state is not in the cache
         connection.executemany(
             "UPDATE videos SET previous = latest, latest = ?1, read_at = ?2, misses = CASE WHEN ?3 THEN 0 ELSE misses"
@@ -96,8 +87,13 @@ def accepted_readings(database: Database, videos: Iterable[VideoId]) -> dict[Vid
 def count_videos(database: Database) -> int:
     """Return how many videos the state knows, from front matter or from texts."""
     with database.read() as connection:
-        query = "SELECT count(*) FROM (SELECT id FROM videos UNION SELECT id FROM embeds)"
-        return int(connection.execute(query).fetchone()[0])
+        return int(connection.execute(f"SELECT count(*) FROM ({_KNOWN})").fetchone()[0])
+
+
+def known_videos(database: Database) -> Generator[VideoId]:
+    """Yield the videos that the state knows. Do not change the state while you iterate."""
+    with database.read() as connection:
+        yield from (video for (video,) in connection.execute(_KNOWN))
 
 
 def named_videos(database: Database) -> set[VideoId]:
@@ -307,6 +303,12 @@ FORGET_CHECKS = (
 """Forgets the checks that left videos out; more conditions follow."""
 
 
+def values_of(reading: Reading) -> tuple[int | None, ...]:
+    """Return what is stored of a reading beside its video: time, whether YouTube returned it, and the counts."""
+    given = reading.statistics
+    return int(reading.at.timestamp()), given is not None, *map((given or {}).get, COLUMNS)
+
+
 def reading_of(row: Row) -> Reading:
     """Return the reading in a row: ID, time, whether YouTube returned it, and the counts. Raises OddValue."""
     video, at, present, views, likes, comments = row
@@ -327,6 +329,8 @@ def reading_of(row: Row) -> Reading:
 
 READING_OF = "readings AS {0} ON {0}.sync = v.{1} AND {0}.video = v.video"
 """The reading of a video `v` that is its `latest`, or its `accepted` one, and so on, by a name of its own."""
+
+_KNOWN = "SELECT id FROM videos UNION SELECT id FROM embeds"
 
 READING_COLUMNS = "v.id, r.at, r.present, r.views, r.likes, r.comments"
 """What `reading_of` takes, of a reading `r`."""

@@ -14,8 +14,17 @@ from syncer.decide.quota import next_reset, share_of
 from syncer.decide.schedule import count_times
 from syncer.decide.unconfirmed import FEWEST_VIDEOS, NOT_PLAYING, Brake
 from syncer.model import BATCH_SIZE, Bucket, VideoId
-from syncer.state.checks import Check, confirm_missing, hold_checks, note_missing, playing_brake, save_checks
+from syncer.state.checks import (
+    Check,
+    confirm_missing,
+    hold_checks,
+    newer_checks,
+    note_missing,
+    playing_brake,
+    save_checks,
+)
 from syncer.state.due_checks import due_videos, note_regions, regions_changed
+from syncer.state.exchange import LONGEST_KEPT, STEP_VIDEOS, Exchange, SharedCheck
 from syncer.state.ledger import QuotaLedger
 from syncer.state.play_states import known_states, playing_videos, unreported_changes
 from syncer.status.held_by_brake import ROWS
@@ -44,6 +53,7 @@ class VideoChecks:
     def __init__(self, sync: Sync, ledger: QuotaLedger, pages: Sequence[Pages], requested: int) -> None:
         """Choose the videos that are due, as far as the units reach that `requested` videos' counts leave.
 
+        Those of which another site of the ledger has asked lately are not asked about: what it got is judged here.
         `pages` are those of the sync, and those with embeds: a narrowed one looks at their videos only. Nothing is
         asked while `videos.list` is parked, or once the sync is cancelled. Videos that the user names are due if they
         are not fresh. Raises StateError.
@@ -53,42 +63,65 @@ class VideoChecks:
         self._other_regions = regions_changed(database, availability.listed)
         self._brake: Brake | None = None
         self._stopped: Sequence[tuple[str, ...]] = ()
+        self._exchange, self._shared = ledger.exchange, list[SharedCheck]()
         self._checks: list[Check] = []
         only = None if options.whole else {video for each in pages for _, named in each.named() for video in named}
         self._is_whole = only is None
-        self.videos, self._due = due_videos(
+        within = min(self._every, timedelta(seconds=FRESH_SECONDS)) if options.videos else self._every
+        room = 0 if sync.environment.cancelled() else _units(sync, ledger, requested) * BATCH_SIZE
+        due, self._due = due_videos(
             database,
             sync.environment.clock(),
-            min(self._every, timedelta(seconds=FRESH_SECONDS)) if options.videos else self._every,
-            limit=0 if sync.environment.cancelled() else _units(sync, ledger, requested) * BATCH_SIZE,
+            within,
+            limit=room + (STEP_VIDEOS if self._exchange else 0),
             only=only & options.videos if only and options.videos else only,
             everything=options.everything or self._other_regions,
         )
+        if self._exchange and not options.everything:
+            self._checks = self._take_shared(self._exchange, due, within)
+        taken = {check.video_id for check in self._checks}
+        self.videos = [video for video in due if video not in taken][:room]
         """What to ask about."""
         self._witnesses: frozenset[VideoId] = frozenset()
         if self.videos:
             batches, free = math.ceil(len(self.videos) / BATCH_SIZE), -len(self.videos) % BATCH_SIZE
             wanted = max(min(WITNESSES, free), batches if pages[-1] else 0)
-            witnesses = playing_videos(database, wanted, self.videos)
+            witnesses = playing_videos(database, wanted, [*self.videos, *taken])
             del self.videos[BATCH_SIZE * batches - len(witnesses) :]  # those are next
             for number, witness in enumerate(witnesses):
                 self.videos.insert(number * BATCH_SIZE if number < batches else len(self.videos), witness)
             self._witnesses = frozenset(witnesses)
-        self._states = known_states(database, self.videos)
+        self._states = known_states(database, [*self.videos, *taken])
         self.question = about_playing(availability.regions)
+
+    def _take_shared(self, exchange: Exchange, due: Sequence[VideoId], within: timedelta) -> list[Check]:
+        """Return checks of other sites after which this one would not have looked at these videos again by now."""
+        now, regions = self._sync.environment.clock(), self._sync.config.availability.listed
+        since = now - min(within, LONGEST_KEPT)
+        checks = [
+            Check(video, at, next_check(video, found, at, self._every), found)
+            for video, at, found in exchange.checks(due, regions, since, now)
+        ]
+        return newer_checks(self._sync.database, [check for check in checks if check.due_at > now])
 
     def note(self, answer: Answer) -> None:
         """Keep what YouTube returned of a batch, or that it rejects a video. What failed is due again."""
         if answer.outcome is Outcome.ANSWERED or (answer.outcome is Outcome.REJECTED and len(answer.videos) == 1):
             unsure = answer.outcome is Outcome.REJECTED or not answer.availability
+            odd = {problem.subject for problem in answer.problems}
             for video in answer.videos if self._is_whole else set(answer.videos) - self._witnesses:
                 found = answer.availability.get(video)
                 still = _MISSING if self._states.get(video) is PlayState.MISSING else None
                 due_at = next_check(video, found or still, answer.at, self._every)
                 self._checks.append(Check(video, answer.at, due_at, found, unsure=unsure))
+                if found and found.state and video not in odd:
+                    self._shared.append(SharedCheck(video, answer.at, found))
 
     def judge(self) -> None:
         """Save what was returned, unless too many videos would stop playing at once. Raises StateError."""
+        if self._exchange and self._shared:
+            now, config = self._sync.environment.clock(), self._sync.config
+            self._exchange.share_checks(self._shared, config.availability.listed, now, config.history.keep)
         self._checks = confirm_missing(self._sync.database, self._checks, self._every)
         played, stopped = 0, list[tuple[str, ...]]()
         for check in self._checks:

@@ -16,7 +16,7 @@ from syncer.decide.schedule import next_time
 from syncer.model import Bucket, Problem, ProblemKind, VideoId
 from syncer.state.exchange import forget_before, forget_videos
 from syncer.state.ledger_file import open_ledger_file
-from syncer.state.videos import last_read, newer_readings, save_readings
+from syncer.state.videos import known_videos, last_read, newer_readings, save_readings
 from syncer.status.demand import mean_interval
 from syncer.sync.options import Options, Sync, Tally
 from syncer.sync.sync_log import log_unreachable
@@ -129,15 +129,15 @@ def part_of_day(units: float, ledger: SharedLedger, at: datetime) -> float:
 
 
 def forget_shared(path: Path, database: Database, *, before: datetime | None, video: VideoId | None) -> None:
-    """Delete readings from the ledger: those before a time, those of one video, or of all in the site's state.
+    """Delete what YouTube returned from the ledger: before a time, of one video, or of all in the site's state.
 
     Raises StateError.
     """
-    with closing(open_ledger_file(path)) as ledger, closing(last_read(database)) as known:
+    with closing(open_ledger_file(path)) as ledger, closing(known_videos(database)) as known:
         if before is not None:
             forget_before(ledger, before)
         else:
-            forget_videos(ledger, [video] if video is not None else (row.video_id for row in known))
+            forget_videos(ledger, known if video is None else [video])
 
 
 def _without_share(ledger: SharedLedger, at: datetime) -> tuple[Mapping[str, Mapping[Bucket, int]], list[Claim]]:
