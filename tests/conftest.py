@@ -61,6 +61,19 @@ def pytest_collection(session: pytest.Session) -> None:
             return
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Has each worker begin with long tests: while the last of these takes its time, the others find short ones."""
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    long = [item for item in items if item.get_closest_marker("storm")]
+    short = [item for item in items if not item.get_closest_marker("storm")]
+    items[:] = [item for number in range(workers) for each in (long, short) for item in _share(each, number, workers)]
+
+
+def _share(items: list[pytest.Item], number: int, of: int) -> list[pytest.Item]:
+    return items[len(items) * number // of : len(items) * (number + 1) // of]
+
+
 settings.register_profile("the same each time", derandomize=True, max_examples=examples(100).max_examples)
 if "SYNCER_PROVE" not in os.environ:
     settings.load_profile("the same each time")  # a newcomer's first run is no lottery; `./dev prove` draws anew

@@ -1,4 +1,4 @@
-"""How many examples a test has: all of them in the storms, a quarter or a few where somebody waits for the result.
+"""How many examples a test has: all of them in the storms, a part or a few where somebody waits for the result.
 
 What takes long even in the storms has all its examples in `./dev prove` only.
 """
@@ -11,8 +11,8 @@ from collections.abc import Collection, Iterable
 import pytest
 from hypothesis import settings
 
-FEWER = "SYNCER_FEWER_EXAMPLES" in os.environ
-"""Set by `./dev test`; `./dev storms` makes up for it."""
+PART = int(os.environ.get("SYNCER_PART_OF_EXAMPLES", "1"))
+"""One of so many examples is tried: `./dev test` tries a quarter of them, `./dev all` half."""
 
 PROVING = "SYNCER_PROVE" in os.environ
 """Set by `./dev prove`."""
@@ -20,7 +20,7 @@ PROVING = "SYNCER_PROVE" in os.environ
 
 def examples(number: int) -> settings:
     """So many examples, each of which may take its time: a busy machine is no failure."""
-    return settings(max_examples=max(20, number // 4) if FEWER else number, deadline=None)
+    return settings(max_examples=max(20, number // PART) if PART > 1 else number, deadline=None)
 
 
 def storms_but(kept: Collection[object], values: Iterable[object]) -> list[object]:
