@@ -1,15 +1,17 @@
 """Opens files without hanging. Syncer's own files and files named in the config must be regular files that no other
-user controls (decision record 0019).
+user controls (decision record 0019). Has the C library's functions for files that Python lacks.
 """
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import os
 import stat
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 
 from syncer.errors import StateError
@@ -188,6 +190,19 @@ def require_together(paths: Sequence[Path]) -> None:
                 raise UnsafeFile(
                     path, f"belongs to user {status.st_uid}, but {paths[0].name} to user {owner}{MOVE_AWAY}"
                 )
+
+
+@cache
+def libc() -> ctypes.CDLL:
+    """Return the C library. A function that fails sets `ctypes.get_errno()`."""
+    return ctypes.CDLL(None, use_errno=True)
+
+
+def file_system_number(place: str | int) -> int | None:
+    """Return the number (linux/magic.h) of the file system of a path or an open file, on Linux; None if unknown."""
+    buffer = ctypes.create_string_buffer(4096)  # struct statfs begins with the number, a C long
+    failed = libc().statfs(os.fsencode(place), buffer) if isinstance(place, str) else libc().fstatfs(place, buffer)
+    return None if failed else ctypes.c_long.from_buffer(buffer).value & 0xFFFFFFFF
 
 
 def _open(path: Path, flags: int, mode: int = 0) -> int:

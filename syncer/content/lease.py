@@ -9,7 +9,6 @@ it was written gets its old text back.
 
 from __future__ import annotations
 
-import ctypes
 import errno
 import fcntl
 import os
@@ -21,10 +20,10 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from enum import Enum
-from functools import cache
 from typing import NamedTuple
 
 from syncer.front_matter.plain import Splice
+from syncer.own_files import file_system_number
 
 LEASE_SIGNAL = int(signal.SIGURG)
 """The signal when a process waits for a lease; the default, SIGIO, would end this process."""
@@ -239,10 +238,7 @@ def may_be_patched(status: os.stat_result) -> bool:
 
 def is_trusted(descriptor: int) -> bool:
     """Return whether a file, or a directory, is on a file system whose leases see every open file."""
-    buffer = ctypes.create_string_buffer(256)  # struct statfs begins with the number of the file system, a C long
-    if sys.platform != "linux" or _libc().fstatfs(descriptor, buffer) != 0:
-        return False
-    return ctypes.c_long.from_buffer(buffer).value & 0xFFFFFFFF in TRUSTED
+    return sys.platform == "linux" and file_system_number(descriptor) in TRUSTED
 
 
 def _is_only_name(page: OpenPage) -> bool:
@@ -258,8 +254,3 @@ def _write(descriptor: int, new: bytes, at: int) -> None:
     written = os.pwrite(descriptor, new, at)
     if written < len(new):
         _write(descriptor, new[written:], at + written)
-
-
-@cache
-def _libc() -> ctypes.CDLL:
-    return ctypes.CDLL(None, use_errno=True)

@@ -10,12 +10,11 @@ import stat
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from functools import cache
 from typing import TYPE_CHECKING, NamedTuple, ParamSpec, TypeVar
 
 from syncer.front_matter.block import LARGEST_PAGE_BYTES
 from syncer.model import Problem, ProblemKind, Signature
-from syncer.own_files import OPEN_FLAGS, open_file
+from syncer.own_files import OPEN_FLAGS, libc, open_file
 
 if TYPE_CHECKING:
     from syncer.front_matter.spliced import Spliced
@@ -142,7 +141,7 @@ def exchange(first: str, second: str, directory: int) -> bool:
 
     Programs that watch the directory get the event for `first` last.
     """
-    renameat2 = getattr(_libc(), "renameat2", None)
+    renameat2 = getattr(libc(), "renameat2", None)
     if renameat2 is None:
         return False
     if renameat2(directory, os.fsencode(first), directory, os.fsencode(second), _RENAME_EXCHANGE) == 0:
@@ -157,7 +156,7 @@ def flush_files(files: Sequence[NewFile]) -> list[OSError | None]:
     """Make files durable; for each, in order, return None or the error."""
     if len(files) <= FSYNC_FILES:
         return [_flush([file.path], os.fsync) for file in files]
-    if not hasattr(_libc(), "syncfs"):
+    if not hasattr(libc(), "syncfs"):
         from concurrent.futures import ThreadPoolExecutor
 
         with ThreadPoolExecutor(FLUSH_THREADS, thread_name_prefix="flush") as pool:
@@ -212,13 +211,8 @@ def _flush(paths: Iterable[str], flush: Callable[[int], None]) -> OSError | None
 
 def _syncfs(descriptor: int) -> None:
     """Call syncfs(2), which since Linux 5.8 reports files that could not be written."""
-    if _libc().syncfs(descriptor) != 0:
+    if libc().syncfs(descriptor) != 0:
         raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
-
-
-@cache
-def _libc() -> ctypes.CDLL:
-    return ctypes.CDLL(None, use_errno=True)
 
 
 def attempt(work: Callable[Parameters, Result], *args: Parameters.args, **kwargs: Parameters.kwargs) -> Result | None:

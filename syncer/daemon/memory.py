@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import ctypes
 import gc
+
+from syncer.own_files import libc
 
 M_ARENA_MAX = -8
 """The number that glibc's <malloc.h> gives to the setting of how many arenas there may be."""
@@ -29,6 +30,6 @@ def give_back() -> None:
 
 def _call(name: str, *numbers: int) -> None:
     """Call a function of the C library, where it has one: musl and macOS have neither."""
-    function = getattr(ctypes.CDLL(None), name, None)
+    function = getattr(libc(), name, None)
     if function:
         function(*numbers)

@@ -7,7 +7,7 @@ import pwd
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, closing, contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -64,7 +64,7 @@ class Database:
 
         It survives a crash of the program; only a `durable` one, and all before it, is sure to survive a power cut.
         """
-        with self._lock, self._explained("Cannot write the state"):
+        with self._lock, _explained("Cannot write the state", self._connection, self._path):
             self._connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
             self._connection.execute("BEGIN IMMEDIATE")
             try:
@@ -78,7 +78,7 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
         """Yield the connection for queries."""
-        with self._lock, self._explained("Cannot read the state"):
+        with self._lock, _explained("Cannot read the state", self._connection, self._path):
             yield self._connection
 
     @property
@@ -88,7 +88,7 @@ class Database:
 
     def shrink(self) -> None:
         """Rebuild the file without the deleted data, and return the space to the disk."""
-        with self._lock, self._explained("Cannot write the state"):
+        with self._lock, _explained("Cannot write the state", self._connection, self._path):
             _rebuild(self._connection)
             self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
@@ -98,7 +98,7 @@ class Database:
         This works for files that `shrink` has rebuilt once, or that were new or small when they were opened.
         """
         while True:
-            with self._lock, self._explained("Cannot write the state"):
+            with self._lock, _explained("Cannot write the state", self._connection, self._path):
                 (free,) = self._connection.execute("PRAGMA freelist_count").fetchone()
                 (pages,) = self._connection.execute("PRAGMA page_count").fetchone()
                 (mode,) = self._connection.execute("PRAGMA auto_vacuum").fetchone()
@@ -106,9 +106,6 @@ class Database:
                     return
                 self._connection.executescript(f"PRAGMA incremental_vacuum({STEP_PAGES})")  # `execute` frees one page
             yield
-
-    def _explained(self, what: str) -> AbstractContextManager[None]:
-        return _explained(what, self._connection, self._path)
 
     def __enter__(self) -> Self:
         return self

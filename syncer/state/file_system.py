@@ -12,6 +12,8 @@ import os
 import sys
 from contextlib import suppress
 
+from syncer.own_files import file_system_number, libc
+
 FUSE = 0x65735546
 """FUSE (linux/magic.h): the mount table says which program is behind it."""
 
@@ -51,15 +53,12 @@ MACOS_LOCAL = 0x1000
 
 def network_file_system(directory: str) -> str | None:
     """Return the name of the network file system that a directory is on; None if it is on a local one, or unknown."""
-    buffer = ctypes.create_string_buffer(4096)
-    libc = ctypes.CDLL(None, use_errno=True)
     if sys.platform == "darwin":
-        statfs = getattr(libc, "statfs$INODE64", None) or libc.statfs  # on Intel, `statfs` fills an older struct
+        buffer = ctypes.create_string_buffer(4096)
+        statfs = getattr(libc(), "statfs$INODE64", None) or libc().statfs  # on Intel, `statfs` fills an older struct
         return macos_name(buffer.raw) if statfs(os.fsencode(directory), buffer) == 0 else None
-    if libc.statfs(os.fsencode(directory), buffer) != 0:
-        return None
-    number = ctypes.c_long.from_buffer(buffer).value & 0xFFFFFFFF  # struct statfs begins with it
-    return linux_name(number, directory)
+    number = file_system_number(directory)
+    return None if number is None else linux_name(number, directory)
 
 
 def linux_name(number: int, directory: str) -> str | None:

@@ -37,8 +37,6 @@ class OwnLedger:
     """Each bucket's units a day."""
     reserve: int
     """How many units of each bucket scheduled syncs leave."""
-    unreachable: str = ""
-    """Why the ledger cannot be reached that the site shares: this one, which then has no units, is in its place."""
     exchange: ClassVar[None] = None
     """No other site uses it."""
 

@@ -14,7 +14,6 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import ClassVar
 
 from syncer.decide.project_quota import SiteTerms, counts_still, part_of, project_limit
 from syncer.decide.quota import BucketStatus, balance, quota_day
@@ -174,9 +173,6 @@ def open_shared_ledger(path: Path, site: LedgerMember, at: datetime, *, writes: 
 
 class SharedLedger:
     """A shared ledger, as one of its sites uses it. Safe in several threads."""
-
-    unreachable: ClassVar[str] = ""
-    """As in a site's own ledger."""
 
     def __init__(self, file: LedgerFile, site: LedgerMember) -> None:
         self._file = file

@@ -20,29 +20,20 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from syncer.config.sections import Config
-    from syncer.errors import LedgerUnreachable
     from syncer.state.database import Database
     from syncer.state.shared_ledger import LedgerMember, LedgerSnapshot, Sharing
 
 
 def open_ledger(
-    config: Config,
-    database: Database,
-    at: datetime,
-    *,
-    key: str = "",
-    writes: bool = False,
-    unreachable: LedgerUnreachable | None = None,
+    config: Config, database: Database, at: datetime, *, key: str = "", writes: bool = False
 ) -> AbstractContextManager[QuotaLedger]:
     """Return the ledger that the config of the site with this state names; use it as a context manager.
 
     A shared one knows from then on that the site synced at this time, and which `key` it uses, if there is one.
-    Unless it `writes`, nothing reaches a shared ledger: what happens is counted in memory. If it is known to be
-    `unreachable`, the site has no units, and no other site. Raises StateError and LedgerUnreachable.
+    Unless it `writes`, nothing reaches a shared ledger: what happens is counted in memory. Raises StateError and, where
+    a shared ledger that the config names rightly cannot be used, LedgerUnreachable.
     """
     path, quota = config.ledger_path, config.quota
-    if unreachable is not None:
-        return nullcontext(OwnLedger(database, dict.fromkeys(Bucket, 0), 0, str(unreachable)))
     if path is not None:
         from syncer.state.shared_ledger import open_shared_ledger
 

@@ -46,7 +46,6 @@ from array import array
 from collections.abc import Iterable, Iterator, Mapping, MutableSequence, Sequence
 from contextlib import closing
 from dataclasses import replace
-from datetime import datetime
 from functools import partial
 from itertools import chain, groupby, islice
 from typing import TYPE_CHECKING, NamedTuple
@@ -64,14 +63,14 @@ from syncer.content.scan import (
 )
 from syncer.content.walk import Candidate, LeftoverFile, candidate_of, narrow, walk
 from syncer.decide.diff import pages_naming
-from syncer.decide.plan import Plan, Windows
+from syncer.decide.plan import Windows
 from syncer.decide.unconfirmed import NOTHING_COMPARED
 from syncer.errors import ContentGone, ExitCode, LedgerUnreachable, StateDamaged, StateError, Stopped, UsageError
-from syncer.model import Collection, Problem, ProblemKind, Reading, VideoId
+from syncer.model import Bucket, Collection, Problem, ProblemKind, Reading, VideoId
 from syncer.state.database import open_copy
 from syncer.state.due_checks import any_unchecked
 from syncer.state.judging import held_videos, hold_pending, release_unnamed
-from syncer.state.ledger import QuotaLedger
+from syncer.state.ledger import OwnLedger, QuotaLedger
 from syncer.state.naming_pages import pages_of_videos
 from syncer.state.syncs import begin_sync, end_sync
 from syncer.state.videos import count_videos, missing_videos, save_video_pages
@@ -81,7 +80,7 @@ from syncer.sync.forget import forget_old
 from syncer.sync.open_state import begin, new_tally, open_for_writing, saved_problems, saving
 from syncer.sync.options import NO_LISTENER, Environment, Listener, Options, Sync, require_directories
 from syncer.sync.readings import judge_window, note_held, plan_now, request_windows
-from syncer.sync.sync_log import log_ended, log_judged, log_not_forgotten, log_planned, log_written
+from syncer.sync.sync_log import log_ended, log_judged, log_not_forgotten, log_planned, log_unreachable, log_written
 from syncer.sync.write import finish_writing, write_pages
 from syncer.wording import counted
 
@@ -115,29 +114,20 @@ def make_sync(
         with open_copy(config.state_directory, site) as copy:
             tally = new_tally(copy, started)
             return _sync_with_ledger(Sync(config, options, environment, listener, site, copy, None, tally))
-    try:
-        return _sync_and_forget(config, options, environment, listener, started=started)
-    except StateDamaged:  # it is set aside by now
-        lost = "was damaged and was set aside"
-        return _sync_and_forget(config, options, environment, listener, started=started, lost=lost)
-
-
-def _sync_and_forget(
-    config: Config,
-    options: Options,
-    environment: Environment,
-    listener: Listener,
-    *,
-    started: datetime,
-    lost: str | None = None,
-) -> SyncReport:
-    with open_for_writing(config, clock=environment.clock, sleep=environment.sleep, lost=lost) as state:
-        report = _sync_with_ledger(begin(config, options, environment, listener, state, started=started))
+    lost: str | None = None
+    while True:
         try:
-            forget_old(config, state.database, environment)
-        except StateError as error:  # pages and report are written: the next sync tries again
-            log_not_forgotten(error)
-        return report
+            with open_for_writing(config, clock=environment.clock, sleep=environment.sleep, lost=lost) as state:
+                report = _sync_with_ledger(begin(config, options, environment, listener, state, started=started))
+                try:
+                    forget_old(config, state.database, environment)
+                except StateError as error:  # pages and report are written: the next sync tries again
+                    log_not_forgotten(error)
+                return report
+        except StateDamaged:  # it is set aside by now
+            if lost:
+                raise
+            lost = "was damaged and was set aside"
 
 
 def _sync_with_ledger(sync: Sync) -> SyncReport:
@@ -148,10 +138,16 @@ def _sync_with_ledger(sync: Sync) -> SyncReport:
         with open_ledger(config, database, started, key=key, writes=writes) as ledger:
             return _scan_and_sync(sync, ledger)
     except LedgerUnreachable as error:
+        log_unreachable(error)
+        message = (
+            f"{error}. Without it, syncer cannot count units, so it requested nothing from YouTube. It updated pages"
+            " with what it had read before."
+        )
         tally = new_tally(database, started)
-        tally.problems += problems
-        with open_ledger(config, database, started, unreachable=error) as ledger:
-            return _scan_and_sync(replace(sync, tally=tally), ledger)
+        tally.problems += (*problems, Problem(ProblemKind.LEDGER_UNREACHABLE, "quota.ledger", message))
+        tally.given_up = True
+        no_units = OwnLedger(database, dict.fromkeys(Bucket, 0), reserve=0)
+        return _scan_and_sync(replace(sync, tally=tally), no_units)
 
 
 def _scan_and_sync(sync: Sync, ledger: QuotaLedger) -> SyncReport:
@@ -164,11 +160,12 @@ def _scan_and_sync(sync: Sync, ledger: QuotaLedger) -> SyncReport:
     if embeds:
         in_texts, named = ({video for _, videos in each.named() for video in videos} for each in (embeds, pages))
         sync.tally.in_texts = len(in_texts.intersection(sync.options.videos or in_texts) - named)
-    others = [problem for problem in sync.tally.problems if problem.kind is not ProblemKind.KEYS_NOT_FOUND]
+    of_pages = [problem for problem in sync.tally.problems if problem.kind is not ProblemKind.LEDGER_UNREACHABLE]
+    others = [problem for problem in of_pages if problem.kind is not ProblemKind.KEYS_NOT_FOUND]
     if not (pages or embeds or sync.tally.excluded or others or sync.options.is_narrowed):
         known = count_videos(sync.database)  # with those that only texts embed
         if known >= LOST_SITE_VIDEOS:  # a sync of nothing would look like success
-            why = next((problem.message for problem in sync.tally.problems), "is the disk mounted?")
+            why = next((problem.message for problem in of_pages), "is the disk mounted?")
             raise ContentGone(
                 f"no page with a video in {sync.site}, where earlier syncs found {counted(known, 'video')}: {why}"
                 " If you removed the pages on purpose, run `syncer purge --all`"
@@ -249,10 +246,19 @@ def _sync_pages(sync: Sync, ledger: QuotaLedger, pages: Pages, embeds: Pages, da
         _refuse_unknown(options.videos - videos, embeds)
     written = sync.config.written_models() if data_file else sync.config.collection_models()
     number = begin_sync(database, tally.sync, tally.started, written)
-    plan = _plan(sync, ledger, videos, number, pages.files)
+    if ledger.exchange is not None:
+        from syncer.sync.other_sites import take_shared
+
+        videos = take_shared(sync, ledger.exchange, videos, number)
+    plan = plan_now(sync.config, sync.database, ledger, options, videos, now=sync.environment.clock())
+    left_out = plan.fresh + plan.later + plan.over_quota
+    tally.pages, tally.videos = pages.files, len(plan.videos) + left_out + len(tally.shared.videos)
+    tally.fresh, tally.gone_not_due, tally.later = plan.fresh, plan.gone, plan.later
+    tally.over_quota, tally.unsettled = (0, plan.over_quota) if tally.given_up else (plan.over_quota, 0)
     if not (options.is_narrowed or options.unread_since):  # a dry run has a state of its own
         save_video_pages(database, pages.places(), pages.digest(), embeds or None)
         release_unnamed(database)
+    log_planned(sync, ledger, plan)
     deploys = sync.config.deploy.hook_env is not None and not options.dry_run
     unpushed = False
     if deploys:
@@ -289,26 +295,6 @@ def _sync_pages(sync: Sync, ledger: QuotaLedger, pages: Pages, embeds: Pages, da
             note_reported(database)
     log_ended(report)
     return report
-
-
-def _plan(sync: Sync, ledger: QuotaLedger, videos: Iterable[VideoId], number: int, pages: int) -> Plan:
-    """Return which of these videos of so many `pages` to request, and count in the tally what is left out."""
-    tally = sync.tally
-    if ledger.exchange is not None:
-        from syncer.sync.other_sites import take_shared
-
-        videos = take_shared(sync, ledger.exchange, videos, number)
-    plan = plan_now(sync.config, sync.database, ledger, sync.options, videos, now=sync.environment.clock())
-    if ledger.unreachable:
-        from syncer.sync.other_sites import note_unreachable
-
-        plan = note_unreachable(tally, ledger, plan)
-    left_out = plan.fresh + plan.later + plan.over_quota + tally.unsettled
-    tally.pages, tally.videos = pages, len(plan.videos) + left_out + len(tally.shared.videos)
-    tally.fresh, tally.gone_not_due, tally.over_quota = plan.fresh, plan.gone, plan.over_quota
-    tally.later = plan.later
-    log_planned(sync, ledger, plan)
-    return plan
 
 
 def _refuse_unknown(unknown: Iterable[VideoId], embeds: Pages) -> None:

@@ -11,21 +11,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from syncer.decide.allotment import Claim, claim_of, exact_parts, units_of
-from syncer.decide.plan import FRESH_SECONDS, Plan, VideoIds
+from syncer.decide.plan import FRESH_SECONDS, VideoIds
 from syncer.decide.schedule import next_time
-from syncer.model import Bucket, Problem, ProblemKind, VideoId
+from syncer.model import Bucket, VideoId
 from syncer.state.exchange import forget_before, forget_videos
 from syncer.state.ledger_file import open_ledger_file
 from syncer.state.videos import known_videos, last_read, newer_readings, save_readings
 from syncer.status.demand import mean_interval
-from syncer.sync.options import Options, Sync, Tally
-from syncer.sync.sync_log import log_unreachable
+from syncer.sync.options import Options, Sync
 
 if TYPE_CHECKING:
     from syncer.config.sections import Config
     from syncer.state.database import Database
     from syncer.state.exchange import Exchange
-    from syncer.state.ledger import QuotaLedger
     from syncer.state.shared_ledger import SharedLedger
 
 LONGEST_STORED: Final = timedelta(days=30)
@@ -50,18 +48,6 @@ def take_shared(sync: Sync, exchange: Exchange, videos: Iterable[VideoId], numbe
                 save_readings(sync.database, number, newer)
                 shared.add(newer)
     return (video for video in videos if video not in shared.videos)
-
-
-def note_unreachable(tally: Tally, ledger: QuotaLedger, plan: Plan) -> Plan:
-    """Report that the ledger cannot be reached, so that no video can be requested; return the plan without them."""
-    tally.given_up, tally.unsettled = True, plan.over_quota
-    message = (
-        f"{ledger.unreachable}. Without it, syncer cannot count units, so it requested nothing from YouTube. It updated"
-        " pages with what it had read before."
-    )
-    tally.problems.append(Problem(ProblemKind.LEDGER_UNREACHABLE, "quota.ledger", message))
-    log_unreachable(ledger.unreachable)
-    return replace(plan, over_quota=0)
 
 
 def longest_age(config: Config, options: Options, now: datetime) -> timedelta:

@@ -45,9 +45,9 @@ def log_planned(sync: Sync, ledger: QuotaLedger, plan: Plan) -> None:
     )
 
 
-def log_unreachable(why: str) -> None:
+def log_unreachable(error: Exception) -> None:
     """Log that nothing is requested because the shared ledger cannot be reached."""
-    log.warning("%s; nothing is requested until it can be reached", why, extra={"event": "ledger-unreachable"})
+    log.warning("%s; nothing is requested until it can be reached", error, extra={"event": "ledger-unreachable"})
 
 
 def log_judged(sync: Sync) -> None:
