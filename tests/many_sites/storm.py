@@ -116,8 +116,8 @@ class _Round:
                 self._events.leave_one_config_each()
         with daemon_of(self._ground.configs) as daemon:
             self._pass(daemon)
-            cleared = self._clear(daemon)
-            self._wait_until_settled(daemon, cleared)
+            clearing, cleared = time.monotonic(), self._clear(daemon)
+            self._wait_until_settled(daemon, clearing, cleared)
             self.report.seconds["calm"] = time.monotonic() - cleared
             life, code, took = daemon.stop()
             self._end(daemon, life)
@@ -178,17 +178,18 @@ class _Round:
         self._say("all is well")
         return time.monotonic()
 
-    def _wait_until_settled(self, daemon: SitesDaemon, cleared: float) -> None:
+    def _wait_until_settled(self, daemon: SitesDaemon, clearing: float, cleared: float) -> None:
         """Wait until each site has had a good sync that could see all that is right now.
 
         One that begins in the first interval may take counts that another site requested before. A ledger has more
-        units only once all of its sites have synced with the new limit.
+        units only once all of its sites have synced with the new limit, which the daemon may have read while the
+        trouble was being cleared.
         """
         sites = self._ground.sites.keys()
 
         def unsettled() -> set[str]:
             good = [sync for sync in daemon.syncs() if sync.began >= cleared and sync.exit == 0]
-            read = daemon.configs_read(cleared)
+            read = daemon.configs_read(clearing)
             firsts = {s.site: s.ended for s in reversed(good) if s.began >= read.get(s.site, math.inf)}
             waiting = [name for name in self._cast.tight if name not in firsts]
             since = max([cleared + self._ground.interval + 1, *(firsts.get(name, 0) for name in self._cast.tight)])
