@@ -114,7 +114,7 @@ class Daemon:
     def _run(self) -> None:
         environment = loop.DaemonEnvironment(
             clock=self.clock.now,
-            wait=lambda _seconds: self.stopped.wait(0.0005),
+            wait=lambda: self.stopped.wait(0.0005),
             wake=lambda: None,
             stopped=self.stopped.is_set,
             changes=self._changes,

@@ -16,6 +16,12 @@ from tests.forks import PIPE, Fork, run
 from tests.site import KEY, Site, crlf, ids
 from tests.waiting import TIMEOUT
 
+BUSY = """
+from syncer.cli import daemon
+daemon.LOOK_SECONDS = 0.1
+"""
+"""A daemon that looks at its clock, configs and states ten times a second."""
+
 
 class Daemon:
     """A running `syncer daemon`: a fork, or a Python of its own where its memory is looked at.
@@ -31,7 +37,7 @@ class Daemon:
         environment: Mapping[str, str] | None = None,
         program: str = "syncer",
         forked: bool = True,
-        first: str = "",
+        first: str = BUSY,
         config: Path | None = None,
         arguments: Sequence[str] = (),
     ) -> None:

@@ -7,19 +7,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.daemon_process import Daemon
+from tests.daemon_process import BUSY, Daemon
 from tests.site import Site, crlf, ids
 
 OFTEN = "every: 1s, jitter: 0s"
 NEVER = "every: 900h, jitter: 0s"
 
-HASTY = """
+HASTY = f"""{BUSY}
 from syncer.cli import daemon_sites
 from syncer.daemon import loop, site
-loop.CLOCK_CHECK_SECONDS = 0.1
 daemon_sites.RETRY_SECONDS = 0.3
 """
-"""A daemon that looks at its configs ten times a second, and soon tries again what it left out."""
+"""A daemon that also tries again soon what it left out."""
 
 IMPATIENT = f"{HASTY}site.WATCHDOG_STALL_SECONDS = 2.0\nloop.READ_TIMEOUT = daemon_sites.DISK_TIMEOUT = 0.5\n"
 """One that also takes a sync for hung after two seconds."""

@@ -24,8 +24,8 @@ from syncer.state.directory import prepare_directory
 from syncer.status.report import report_json
 from syncer.status_page.metrics import Counters, SiteCounters
 from syncer.status_page.reading import Sources
-from syncer.status_page.serve import socket_path
 from syncer.status_page.sites import Sites
+from syncer.status_page.sockets import socket_path
 from syncer.sync.make import make_sync
 from syncer.sync.options import Environment, Listener, Options
 from tests.ports import free_port

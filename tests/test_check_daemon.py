@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from syncer.status_page.serve import socket_path
+from syncer.status_page.sockets import socket_path
 from tests.daemon_process import Daemon, fill, start_another
 from tests.ports import free_port
 from tests.site import Run, Site, tree

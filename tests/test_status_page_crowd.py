@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from syncer.status_page import guard, reading, serve
+from syncer.status_page import guard, reading, serve, sockets
 from tests.daemon_process import Daemon, fill
 from tests.ports import free_port
 from tests.site import Run, Site, crlf, ids
@@ -100,7 +100,7 @@ def test_health_checks_and_triggers_get_through_a_storm_of_visitors(site: Site, 
     with Daemon(site, forked=False) as daemon:
         daemon.until("Sync 2")
         before = memory(daemon)
-        tcp, unix = ("127.0.0.1", port), str(serve.socket_path(os.environ, os.path.realpath(site.root), site.state))
+        tcp, unix = ("127.0.0.1", port), str(sockets.socket_path(os.environ, os.path.realpath(site.root), site.state))
         slowest = 0.0
         with storm(tcp, unix):
             for _ in range(5):

@@ -18,7 +18,7 @@ import pytest
 from syncer.errors import ConfigError
 from syncer.simulator.server import Simulator
 from syncer.simulator.world import World
-from syncer.status_page import guard, serve
+from syncer.status_page import guard, serve, sockets
 from tests.ports import free_port
 from tests.site import KEY, Site, ids
 from tests.steered import Served, served
@@ -271,28 +271,28 @@ def test_a_program_that_never_ends_its_response_is_not_waited_for(site: Site, pi
         began = time.monotonic()
         try:
             with pytest.raises(ConfigError, match="another program uses it"):
-                serve.require_listening(f"127.0.0.1:{server.getsockname()[1]}", site.state / "daemon.sock")
+                sockets.require_listening(f"127.0.0.1:{server.getsockname()[1]}", site.state / "daemon.sock")
         finally:
             seconds = time.monotonic() - began
             ended.set()
             program.join()
-    assert seconds < 3 * serve.PROBE_TIMEOUT
+    assert seconds < 3 * sockets.PROBE_TIMEOUT
 
 
 def test_a_path_that_is_too_long_for_a_socket_is_one_clear_error() -> None:
     with pytest.raises(ConfigError, match="too long for a Unix socket"):
-        serve.socket_path({}, "/site", Path("/" + "x" * 120))
+        sockets.socket_path({}, "/site", Path("/" + "x" * 120))
 
 
 def test_the_socket_is_in_the_runtime_directory_of_the_service_or_else_of_the_user(tmp_path: Path) -> None:
     state, run = tmp_path / "state", tmp_path / "run"
     run.mkdir()
     both = {"RUNTIME_DIRECTORY": f"{run}:/other", "XDG_RUNTIME_DIR": str(tmp_path)}
-    assert serve.socket_path(both, "/site", state) == run / "syncer.sock"
-    one, other = (serve.socket_path({"XDG_RUNTIME_DIR": str(run)}, name, state) for name in ("/site", "/other"))
+    assert sockets.socket_path(both, "/site", state) == run / "syncer.sock"
+    one, other = (sockets.socket_path({"XDG_RUNTIME_DIR": str(run)}, name, state) for name in ("/site", "/other"))
     assert one.parent == run
     assert one != other
-    assert serve.socket_path({"XDG_RUNTIME_DIR": "/gone"}, "/site", state) == state / "daemon.sock"
+    assert sockets.socket_path({"XDG_RUNTIME_DIR": "/gone"}, "/site", state) == state / "daemon.sock"
 
 
 @pytest.fixture
@@ -306,23 +306,23 @@ def test_the_socket_of_several_sites_is_in_no_state_and_differs_with_their_confi
     tmp_path: Path, short_directory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     short = short_directory
-    monkeypatch.setattr("syncer.status_page.serve.gettempdir", lambda: str(short))
+    monkeypatch.setattr("syncer.status_page.sockets.gettempdir", lambda: str(short))
     runtime = {"XDG_RUNTIME_DIR": str(short)}
-    assert serve.shared_socket_path({"RUNTIME_DIRECTORY": "/run/syncer"}, ["/a"]) == Path("/run/syncer/syncer.sock")
-    made = {serve.shared_socket_path(runtime, named) for named in (["/a"], ["/b"], ["/a", "/b"])}
+    assert sockets.shared_socket_path({"RUNTIME_DIRECTORY": "/run/syncer"}, ["/a"]) == Path("/run/syncer/syncer.sock")
+    made = {sockets.shared_socket_path(runtime, named) for named in (["/a"], ["/b"], ["/a", "/b"])}
     assert len(made) == 3
-    assert serve.socket_path(runtime, "/a", tmp_path) not in made
-    private = serve.shared_socket_path({}, ["/a"])
+    assert sockets.socket_path(runtime, "/a", tmp_path) not in made
+    private = sockets.shared_socket_path({}, ["/a"])
     assert private.parent == short / f"syncer-{os.geteuid()}"
     assert private.parent.stat().st_mode & 0o777 == 0o700
-    assert private == serve.shared_socket_path({"XDG_RUNTIME_DIR": "/gone"}, ["/a"])
+    assert private == sockets.shared_socket_path({"XDG_RUNTIME_DIR": "/gone"}, ["/a"])
 
 
 @pytest.mark.parametrize("kind", ["link", "file", "open", "other-user"])
 def test_a_directory_for_the_socket_that_another_user_could_change_is_not_used_and_keeps_no_daemon_from_its_start(
     short_directory: Path, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
-    monkeypatch.setattr("syncer.status_page.serve.gettempdir", lambda: str(short_directory))
+    monkeypatch.setattr("syncer.status_page.sockets.gettempdir", lambda: str(short_directory))
     directory = short_directory / f"syncer-{os.geteuid()}"
     if kind == "link":
         (short_directory / "elsewhere").mkdir(mode=0o700)
@@ -337,7 +337,7 @@ def test_a_directory_for_the_socket_that_another_user_could_change_is_not_used_a
             pytest.skip("needs root")
         else:
             os.chown(directory, 12345, -1)
-    used = serve.shared_socket_path({}, ["/a"]).parent
+    used = sockets.shared_socket_path({}, ["/a"]).parent
     assert used != directory
     assert (used.parent, used.lstat().st_mode & 0o777, used.lstat().st_uid) == (short_directory, 0o700, os.geteuid())
 
@@ -347,14 +347,14 @@ def test_a_socket_that_a_crash_left_is_replaced_and_one_that_is_in_use_is_not(tm
     with socket.socket(socket.AF_UNIX) as left:
         left.bind(str(path))
     with (
-        serve.listening(None, path),
+        sockets.listening(None, path),
         pytest.raises(ConfigError, match="another program uses it"),
-        serve.listening(None, path),
+        sockets.listening(None, path),
     ):
         pass
     assert not path.exists()
     path.write_text("mine")
-    with pytest.raises(ConfigError, match="another file has this name"), serve.listening(None, path):
+    with pytest.raises(ConfigError, match="another file has this name"), sockets.listening(None, path):
         pass
     assert path.read_text() == "mine"
 

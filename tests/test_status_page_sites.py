@@ -19,7 +19,7 @@ from syncer.config.sections import Config
 from syncer.control import LastSync, SyncProgress
 from syncer.errors import ConfigError
 from syncer.simulator.server import Simulator
-from syncer.status_page import guard, serve, site_reads
+from syncer.status_page import guard, site_reads, sockets
 from syncer.status_page.metrics import Counters
 from tests.daemon_process import Daemon
 from tests.ports import free_port
@@ -546,14 +546,14 @@ def test_the_pages_of_several_sites_are_complete_html_for_screen_readers(page: S
 
 def test_who_has_the_socket_or_the_port_is_named_by_its_sites(sites: list[Site], page: ServedSites) -> None:
     with pytest.raises(ConfigError, match="the daemon of blog and shop uses it"):
-        serve.require_listening(None, page.socket)
+        sockets.require_listening(None, page.socket)
     with pytest.raises(ConfigError, match="the daemon of blog and shop uses it"):
-        serve.require_listening(f"127.0.0.1:{page.port}", page.socket.with_name("other"))
+        sockets.require_listening(f"127.0.0.1:{page.port}", page.socket.with_name("other"))
     page.sources |= {f"site-{number}": page.sources["blog"] for number in range(9)}
     with pytest.raises(ConfigError, match="the daemon of blog, shop and 9 more uses it"):
-        serve.require_listening(None, page.socket)
+        sockets.require_listening(None, page.socket)
     page.sources.clear()
     with pytest.raises(ConfigError, match="a daemon without a site uses it"):
-        serve.require_listening(None, page.socket)
+        sockets.require_listening(None, page.socket)
     with served(sites[0]) as alone, pytest.raises(ConfigError, match=f"the daemon of {sites[0].root} uses it"):
-        serve.require_listening(None, alone.socket)
+        sockets.require_listening(None, alone.socket)

@@ -23,7 +23,7 @@ from syncer.content import lease
 from syncer.front_matter.find import find
 from syncer.git.run import git
 from syncer.model import Count, Fields
-from syncer.status_page.serve import listening
+from syncer.status_page.sockets import listening
 from tests.places import page, put
 from tests.site import ids
 from tests.test_content_replace import NEW, edits, replace

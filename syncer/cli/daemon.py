@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 SITES_AT_ONCE = 2
 """How many of several sites sync at the same time, unless the command line says so."""
 
+LOOK_SECONDS = 5.0
+"""Between two looks of the daemon at the clock, the configs and the states of its sites."""
+
 log = logging.getLogger("syncer.daemon")
 
 
@@ -73,6 +76,7 @@ def _start_log(settings: Settings) -> None:
 
 def _run(settings: Settings, sites_at_once: int, stopped: StopSignal, wake: WakeSignal) -> bool:
     """Run the daemon until it is stopped; return whether all syncs have ended."""
+    from functools import partial
     from random import Random
 
     from syncer.cli.daemon_sites import DaemonSites
@@ -93,7 +97,14 @@ def _run(settings: Settings, sites_at_once: int, stopped: StopSignal, wake: Wake
 
     with called_on_hangup(hung_up), closing(sites):
         environment = DaemonEnvironment(
-            now, wake.wait, wake.send, stopped.is_set, sites.changes, sites.ended, sites.stop, systemd
+            now,
+            partial(wake.wait, LOOK_SECONDS),
+            wake.send,
+            stopped.is_set,
+            sites.changes,
+            sites.ended,
+            sites.stop,
+            systemd,
         )
         daemon = Daemon(sites.open_all(), environment, Random(), at_once=sites_at_once)
         path = sites.place_socket()

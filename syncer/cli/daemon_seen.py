@@ -54,11 +54,11 @@ class Daemons:
         return seen
 
     def _look(self, state: Path) -> SeenDaemon:
-        from syncer.state.lock import daemon_address, is_running
+        from syncer.state.lock import daemon_address, has_daemon, is_running
 
         address = daemon_address(state)
         if address is None or not is_running(address):
-            return SeenDaemon()
+            return SeenDaemon(syncs=has_daemon(state))
         from urllib.parse import unquote
 
         from syncer.trigger import ask

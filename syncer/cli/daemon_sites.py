@@ -7,7 +7,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -21,13 +21,13 @@ from syncer.cli.open_site import OpenSite
 from syncer.cli.reloadable_config import SiteConfig, read_site_config
 from syncer.config.conflicts import ConfigConflict, find_conflicts, other_keys, page_keys
 from syncer.config.sections import StatusPage
-from syncer.daemon.disk_calls import DiskCalls
 from syncer.daemon.loop import SiteChanges
 from syncer.daemon.open_files import REMEDY, has_files_for, is_lack_of_files
 from syncer.daemon.site_names import about
 from syncer.errors import ConfigError, StateError, SyncerError
 from syncer.redact import redact
-from syncer.status_page.serve import shared_socket_path
+from syncer.state.disk_calls import call_aside
+from syncer.status_page.sockets import shared_socket_path
 
 if TYPE_CHECKING:
     from syncer.cli.settings import Settings
@@ -93,7 +93,6 @@ class DaemonSites:
         self._counters = counters
         self._systemd = systemd
         self._wake = wake
-        self._disk = DiskCalls()
         self._stuck: set[str] = set()
         """The configs for whose site a call has not returned: their disk hangs."""
         self._files = ConfigFiles(settings)
@@ -197,13 +196,9 @@ class DaemonSites:
 
     def close(self) -> None:
         """Close all sites, whose syncs have ended."""
-        threads = [threading.Thread(target=site.close, name="close", daemon=True) for site in self.sites]
-        for thread in threads:
-            thread.start()
-        until = time.monotonic() + CLOSE_TIMEOUT
-        for thread in threads:
-            thread.join(max(0.0, until - time.monotonic()))
-        self._disk.close()
+        closed, _ = wait([call_aside(site.close, thread="close") for site in self.sites], CLOSE_TIMEOUT)
+        for each in closed:
+            each.result()
 
     def _read(self, paths: Iterable[str]) -> None:
         """Read these configs, with their secrets."""
@@ -223,7 +218,8 @@ class DaemonSites:
         not_responding = StateError(f"{path}: the disk of this site does not respond; check it")
         if path in self._stuck:
             return not_responding
-        future = self._disk.run(call, max(SHORTEST_TIMEOUT, DISK_TIMEOUT / 2 ** len(self._stuck)))
+        future = call_aside(call)
+        wait([future], max(SHORTEST_TIMEOUT, DISK_TIMEOUT / 2 ** len(self._stuck)))
         if not future.done():
             self._stuck.add(path)
             future.add_done_callback(partial(self._end_late, path, close))

@@ -25,7 +25,7 @@ from syncer.state.lock import DaemonLock
 from syncer.status.report import SyncReport
 from syncer.status_page.metrics import SiteCounters
 from syncer.status_page.reading import Sources
-from syncer.status_page.serve import socket_path
+from syncer.status_page.sockets import socket_path
 from syncer.sync.make import make_sync
 from syncer.sync.open_state import require_own_place, settle
 from syncer.sync.options import Environment, Listener, Options

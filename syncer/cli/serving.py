@@ -39,11 +39,12 @@ def serving(
     """
     from syncer.status_page.app import make_app
     from syncer.status_page.guard import Entry
-    from syncer.status_page.serve import address_of, listening, served
+    from syncer.status_page.serve import served
+    from syncer.status_page.sockets import address_of, listening
 
     entry = Entry((*page.hosts, page.listen_host), _token(page, environ)) if page else Entry((), None)
     app = make_app(sites, counters, entry)
-    with listening(page.listen if page else None, path) as sockets, served(app, sockets):
+    with listening(page.listen if page else None, path) as sockets, served(app, sockets, path):
         named()
         if page:
             log.info("Status page at %s", address_of(sockets[0]), extra={"event": "serving"})
@@ -52,7 +53,7 @@ def serving(
 
 def require_serving(config: Config, environ: Mapping[str, str], *, is_running: bool) -> None:
     """Raise ConfigError where `serving` would. `is_running`: this site's daemon has the port and the socket."""
-    from syncer.status_page.serve import require_listening, socket_path
+    from syncer.status_page.sockets import require_listening, socket_path
 
     page = config.status_page
     if page:

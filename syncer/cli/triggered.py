@@ -48,7 +48,7 @@ def trigger_site(config: Config, *, accept: bool) -> Triggered:
 
     address = daemon_address(config.state_directory)
     if address is None and has_daemon(config.state_directory):
-        raise NoDaemon("a daemon of this site is running, but its socket was removed; restart the daemon")
+        raise NoDaemon("a daemon of this site is running, but its socket was removed; try again in 10 seconds")
     if address is None:
         raise NoDaemon(NO_DAEMON)
     return Triggered(address.socket, trigger(*address, accept=accept))

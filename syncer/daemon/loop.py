@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import wait
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from itertools import count
 from random import Random
 
 from apscheduler.events import EVENT_JOB_EXECUTED, EVENT_JOB_MAX_INSTANCES, JobExecutionEvent, JobSubmissionEvent
@@ -16,15 +16,12 @@ from apscheduler.triggers.base import BaseTrigger
 
 from syncer.daemon import daemon_log
 from syncer.daemon.agenda import Agenda
-from syncer.daemon.disk_calls import DiskCalls
 from syncer.daemon.site import DaemonConfig, DaemonSite, FinishedSync
 from syncer.daemon.site_names import about
 from syncer.daemon.systemd import Systemd
 from syncer.daemon.turns import Turns
+from syncer.state.disk_calls import call_aside
 from syncer.wording import counted, utc
-
-CLOCK_CHECK_SECONDS = 5.0
-"""Between two checks of the clock: how long a suspended machine or a moved clock can delay a sync."""
 
 READ_TIMEOUT = 1.0
 """Seconds that one look at the state of a site may take. After that, the other sites no longer wait for it."""
@@ -48,8 +45,8 @@ class DaemonEnvironment:
     """What the daemon needs from outside."""
 
     clock: Callable[[], datetime]
-    wait: Callable[[float], object]
-    """Waits for so many seconds, or until `wake`."""
+    wait: Callable[[], object]
+    """Waits for the next look at all sites: a few seconds, or until `wake`. So long, a moved clock can delay a sync."""
     wake: Callable[[], None]
     """Safe in any thread."""
     stopped: Callable[[], bool]
@@ -77,14 +74,10 @@ class Daemon:
         """Take the sites at the start, and how many of them may sync at once."""
         self._environment = environment
         self._rng = rng
-        self._disk = DiskCalls()
-        self._numbers = count(1)
-        self._names: dict[DaemonSite, str] = {}
-        """The name of each site's jobs: never used again, because APScheduler counts what runs by a job's ID."""
-        self._by_job: dict[str, DaemonSite] = {}
-        self._removed: dict[DaemonSite, str] = {}
-        """Those that have not ended, as in `_names`."""
-        self._turns = Turns(at_once, self._by_job)
+        self._sites: dict[str, DaemonSite] = {}
+        """By the IDs of their jobs; a removed one until nothing runs for it any more."""
+        self._removed: set[DaemonSite] = set()
+        self._turns = Turns(at_once, self._sites)
         self._scheduler = BackgroundScheduler(
             timezone=UTC,
             executors={"default": self._turns},
@@ -106,29 +99,34 @@ class Daemon:
         for site in self._at_start:
             self._add(site)
         self._scheduler.start()
-        environment.systemd.ready(_status(self._names))
+        environment.systemd.ready(_status(self._current))
         before = environment.clock()
-        environment.wait(CLOCK_CHECK_SECONDS)
+        environment.wait()
         while not environment.stopped():
             now = environment.clock()
             self._look(now, before - now)
             before = now
-            environment.wait(CLOCK_CHECK_SECONDS)
+            environment.wait()
         environment.systemd.stopping()
         environment.stop()
         self._scheduler.shutdown(wait=True)
-        for site in (*self._names, *self._removed):
+        for site in self._sites.values():
             with about(site.name):
                 site.settle(environment.clock())
-        self._disk.close()
-        return not any(map(self._turns.is_running, (*self._names.values(), *self._removed.values())))
+        return not any(map(self._turns.is_running, self._sites))
+
+    @property
+    def _current(self) -> list[DaemonSite]:
+        return [site for site in self._sites.values() if site not in self._removed]
 
     def _look(self, now: datetime, back: timedelta) -> None:
         """Take in all that happened since the last check, and move the scheduler's jobs accordingly."""
         changes = self._environment.changes()
         for site in changes.removed:
-            self._remove(site)
-        for site in self._names:
+            self._removed.add(site)
+            self._scheduler.remove_job(site.job)
+            self._turns.withdraw(site.job)
+        for site in self._current:
             with about(site.name):
                 self._look_at(site, changes.configs.get(site), now, back)
         for site in changes.added:
@@ -136,52 +134,48 @@ class Daemon:
         self._end_removed(now)
         self._scheduler.wakeup()
         self._turns.begin_next()
+        current, systemd = self._current, self._environment.systemd
         if changes.reloaded:
-            self._environment.systemd.ready(_status(self._names))
-        if not self._names or any(site.is_well for site in self._names):
-            self._environment.systemd.alive(_status(self._names))
+            systemd.ready(_status(current))
+        if not current or any(site.is_well for site in current):
+            systemd.alive(_status(current))
 
     def _look_at(self, site: DaemonSite, config: DaemonConfig | None, now: datetime, back: timedelta) -> None:
-        name = self._names[site]
         if site.is_readable:
-            self._disk.run(partial(site.read_state, now), READ_TIMEOUT)
-        start, before = self._scheduler.get_job(name).next_run_time, site.agenda
+            wait([call_aside(partial(site.read_state, now))], READ_TIMEOUT)
+        start, before = self._scheduler.get_job(site.job).next_run_time, site.agenda
         agenda = site.look(start, config, now, back)
         if agenda.start != start or not agenda.has_times_of(before):
-            self._scheduler.modify_job(name, next_run_time=agenda.start, trigger=_Times(agenda, self._rng))
+            self._scheduler.modify_job(site.job, next_run_time=agenda.start, trigger=_Times(agenda, self._rng))
         site.note(agenda)
         if build := site.due_build():
-            self._scheduler.add_job(site.build, args=(build,), name=name)
+            self._scheduler.add_job(site.build, args=(build,), name=site.job)
 
     def _add(self, site: DaemonSite) -> None:
-        name, agenda = f"sync {next(self._numbers)}", site.agenda
-        self._names[site], self._by_job[name] = name, site
-        self._scheduler.add_job(site.sync, _Times(agenda, self._rng), id=name, name=name, next_run_time=agenda.start)
+        job, agenda = site.job, site.agenda
+        self._sites[job] = site
+        self._scheduler.add_job(site.sync, _Times(agenda, self._rng), id=job, name=job, next_run_time=agenda.start)
         with about(site.name):
             daemon_log.log_next(agenda.start)
 
-    def _remove(self, site: DaemonSite) -> None:
-        name = self._removed[site] = self._names.pop(site)
-        self._scheduler.remove_job(name)
-        self._turns.withdraw(name)
-
     def _end_removed(self, now: datetime) -> None:
         """Let go of the removed sites for which nothing runs any more."""
-        for site, name in list(self._removed.items()):
-            has_ended = not self._turns.is_running(name)
+        for site in list(self._removed):
+            has_ended = not self._turns.is_running(site.job)
             with about(site.name):
                 site.settle(now)
             if has_ended:
-                del self._removed[site], self._by_job[name]
+                self._removed.remove(site)
+                del self._sites[site.job]
                 self._environment.ended(site)
 
     def _log_left_out(self, event: JobSubmissionEvent) -> None:
-        self._by_job[event.job_id].log_left_out()
+        self._sites[event.job_id].log_left_out()
 
     def _hand_over(self, event: JobExecutionEvent) -> None:
         """Pass on what `sync` returned, and wake the main thread, now that APScheduler would accept the next sync."""
         if isinstance(event.retval, FinishedSync):
-            self._by_job[event.job_id].hand_over(event.retval)
+            self._sites[event.job_id].hand_over(event.retval)
         self._environment.wake()
 
 

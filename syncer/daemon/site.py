@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from random import Random
 from typing import TYPE_CHECKING, NamedTuple
+from uuid import uuid4
 
 from syncer.control import DaemonState, LastSync, Stage, SyncProgress, Ticket
 from syncer.daemon import daemon_log
@@ -132,6 +133,8 @@ class DaemonSite:
     ) -> None:
         """Read its state. `name` is how the log names it, None where there is only one; `phase`: see `Agenda`."""
         self.name = name
+        self.job = uuid4().hex
+        """The ID of its job: never used again, because APScheduler counts what runs by that."""
         self._environment = environment
         self._rng = rng
         self._started = environment.clock()

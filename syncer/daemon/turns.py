@@ -24,12 +24,13 @@ class _Turn(NamedTuple):
 class Turns(BaseExecutor):  # type: ignore[misc] # APScheduler has no types
     """Runs jobs in threads, in the order in which they became due, and never two of the same name together.
 
-    All jobs of a site have one name. At most `at_once` jobs run together; one that is stalled, or waits for a lock,
-    does not count, so jobs that hang never keep the others waiting. It counts again when it continues.
+    All jobs of a site have one name: the ID of the job that syncs it. At most `at_once` jobs run together; one that is
+    stalled, or waits for a lock, does not count, so jobs that hang never keep the others waiting. It counts again when
+    it continues.
     """
 
     def __init__(self, at_once: int, sites: Mapping[str, DaemonSite]) -> None:
-        """Take the sites by the names of their jobs. A sync's ID is that name, too; a call of a hook has another."""
+        """Take the sites by the names of their jobs; they come and go. A call of a build hook has another ID."""
         super().__init__()
         self._at_once = at_once
         self._sites = sites

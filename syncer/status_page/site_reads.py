@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections.abc import Callable, Iterable
+from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from syncer.errors import StateError
+from syncer.state.disk_calls import call_aside
 
 READS_AT_ONCE = 4
 """Requests about one site that read at once, of all sites; the others wait. Those that take long no longer count."""
@@ -42,8 +43,8 @@ class _Site:
 
     turns: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(SITE_READS_AT_ONCE))
     requests: int = 0
-    hanging: int = 0
-    """Threads that still read for a request that no longer waits."""
+    left: list[Future[Any]] = field(default_factory=list)
+    """Reads for which no request waits any more."""
 
 
 class SiteReads:
@@ -89,61 +90,42 @@ class SiteReads:
         site.requests += 1
         try:
             async with site.turns:
-                if site.hanging:
+                site.left = [each for each in site.left if not each.done()]
+                if site.left:
                     raise StateError(f"Cannot read {self._what} {name}: its disk does not respond.")
-                future = await _in_turn(site, name, function, turns, timeout)
+                read = await _in_turn(site, partial(call_aside, function, thread=f"read {name}"), turns, timeout)
         finally:
             site.requests -= 1
-        if not future.done():
+        if not read.done():
             raise StateError(f"Cannot read {self._what} {name}: its disk did not respond within {timeout:g} s.")
-        return future.result()
+        return read.result()
 
 
-async def _in_turn(
-    site: _Site, name: str, function: Callable[[], T], turns: asyncio.Semaphore, timeout: float
-) -> asyncio.Future[T]:
-    """Return the result of the function, or of its thread that still runs after `timeout` seconds."""
-    await turns.acquire()
-    future = _in_thread(name, function)
+async def _in_turn(site: _Site, begin: Callable[[], Future[T]], turns: asyncio.Semaphore, timeout: float) -> Future[T]:
+    """Begin a read, and return it once it has ended, or after `timeout` seconds."""
+    read: Future[T] | None = None
     try:
-        try:
-            await asyncio.wait([future], timeout=min(SLOW_SECONDS, timeout))
-        finally:
-            turns.release()
-        await asyncio.wait([future], timeout=max(0, timeout - SLOW_SECONDS))
+        async with turns:
+            read = begin()
+            await _wait(read, min(SLOW_SECONDS, timeout))
+        await _wait(read, max(0, timeout - SLOW_SECONDS))
     finally:
-        _count_hanging(site, future)
-    return future
+        if read is not None and not read.done():
+            site.left.append(read)
+    return read
 
 
-def _count_hanging(site: _Site, future: asyncio.Future[T]) -> None:
-    """Count a read that nobody waits for any more, until it ends."""
-    if future.done():
-        return
+async def _wait(read: Future[T], seconds: float) -> None:
+    """Wait until the read has ended, but not longer."""
+    loop, ended = asyncio.get_running_loop(), asyncio.Event()
 
-    def ended(future: asyncio.Future[T]) -> None:
-        site.hanging -= 1
-        future.exception()  # else asyncio logs that nobody took it
-
-    site.hanging += 1
-    future.add_done_callback(ended)
-
-
-def _in_thread(name: str, function: Callable[[], T]) -> asyncio.Future[T]:
-    """Call the function in a thread that does not keep the process from its end."""
-    loop = asyncio.get_running_loop()
-    future: asyncio.Future[T] = loop.create_future()
-
-    def run() -> None:
-        try:
-            settle = partial(future.set_result, function())
-        except BaseException as error:  # noqa: BLE001 - who waits for the future gets it
-            settle = partial(future.set_exception, error)
+    def end(_: Future[T]) -> None:
         with suppress(RuntimeError):  # the loop is closed: the daemon has stopped
-            loop.call_soon_threadsafe(settle)
+            loop.call_soon_threadsafe(ended.set)
 
-    threading.Thread(target=run, name=f"read {name}", daemon=True).start()
-    return future
+    read.add_done_callback(end)
+    with suppress(TimeoutError):
+        await asyncio.wait_for(ended.wait(), seconds)
 
 
 def _error_or_result(result: T | BaseException) -> T | Exception:
