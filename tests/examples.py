@@ -12,7 +12,7 @@ import pytest
 from hypothesis import settings
 
 PART = int(os.environ.get("SYNCER_PART_OF_EXAMPLES", "1"))
-"""One of so many examples is tried: `./dev test` tries a quarter of them, `./dev all` half."""
+"""One of so many examples is tried: `./dev test` tries half of them."""
 
 PROVING = "SYNCER_PROVE" in os.environ
 """Set by `./dev prove`."""

@@ -25,7 +25,7 @@ from tests.site import FORMS, Site, ids, pair
 
 pytestmark = pytest.mark.storm
 
-STORIES = 300 if "SYNCER_PROVE" in os.environ else 10
+STORIES = 300 if "SYNCER_PROVE" in os.environ else 6
 
 VIDEOS = ids(8, seed=97)
 PAGES = [*(f"content/{number}.md" for number in range(len(FORMS))), "content/lists/two.md"]

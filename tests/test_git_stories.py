@@ -29,7 +29,7 @@ from tests.snapshot import Snapshot, counts_of, require_only_counts_differ, snap
 
 pytestmark = pytest.mark.storm
 
-STORIES = 400 if "SYNCER_PROVE" in os.environ else 15
+STORIES = 400 if "SYNCER_PROVE" in os.environ else 8
 
 POOL = ids(40, seed=81)
 

@@ -276,7 +276,7 @@ class ListMachine(SiteMachine):
 
 @pytest.mark.parametrize(
     ("examples", "steps"),
-    [(3, 15), pytest.param(150 if PROVING else 25, 30, marks=pytest.mark.storm)],
+    [(3, 15), pytest.param(150 if PROVING else 12, 30, marks=pytest.mark.storm)],
     ids=["some", "many"],
 )
 def test_no_count_leaves_its_video(examples: int, steps: int) -> None:

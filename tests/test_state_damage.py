@@ -35,7 +35,7 @@ from tests.daemon_process import Daemon, fill
 from tests.examples import storms_but
 from tests.site import Run, Site, crlf, ids, world_with
 
-SEEDS = storms_but({0}, range(300 if PROVING else 10))
+SEEDS = storms_but({0}, range(300 if PROVING else 5))
 
 VIDEOS = ids(12, seed=5)
 NOW = datetime.now(UTC).replace(microsecond=0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, mkdtemp
 
 import pytest
 
@@ -41,7 +41,7 @@ def ground(request: pytest.FixtureRequest, warm: Warm, later: Simulator, memory:
 
     def make(number: int, *, in_place: bool = True) -> Ground:
         if (number, in_place) not in made:
-            room = memory / f"{request.module.__name__}-{request.param}-{number}-{in_place}"
+            room = Path(mkdtemp(prefix=f"{request.module.__name__}-", dir=memory)) / "room"
             aged = request.param == "aged"
             made[number, in_place] = prepare(warm, later, room, number - 1, aged=aged, in_place=in_place)
         return made[number, in_place]

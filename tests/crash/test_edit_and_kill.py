@@ -25,7 +25,7 @@ PAGE = "content/0/0.md"
 AROUND = 5
 """Calls before the write and after it at which something happens: to open, to look, to remove are among them."""
 
-SAMPLE = 4
+SAMPLE = 2
 """How many pairs of an edit and a kill, or kills of a recovery, are tried of each manner and ground, unless all are."""
 
 Pair = tuple[int, int, str]

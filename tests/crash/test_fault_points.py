@@ -16,7 +16,7 @@ PAGES = 12
 
 
 @either_way
-@pytest.mark.parametrize("sample", [3, pytest.param(12, marks=pytest.mark.storm)])
+@pytest.mark.parametrize("sample", [3, pytest.param(6, marks=pytest.mark.storm)])
 def test_a_sync_that_is_killed_at_any_step_loses_nothing_and_tears_nothing(
     ground: Make, sample: int, *, in_place: bool
 ) -> None:
@@ -31,7 +31,7 @@ def test_a_sync_that_is_killed_at_any_step_loses_nothing_and_tears_nothing(
 
 
 @either_way
-@pytest.mark.parametrize("sample", [1, pytest.param(3, marks=pytest.mark.storm)])
+@pytest.mark.parametrize("sample", [1, pytest.param(2, marks=pytest.mark.storm)])
 def test_a_recovery_that_is_killed_at_any_step_is_made_by_the_next_one(
     ground: Make, sample: int, *, in_place: bool
 ) -> None:

@@ -24,7 +24,7 @@ pytestmark = pytest.mark.storm
 VIDEOS = ids(4)
 WORK = ["MM content/3.md", "MM notes.txt", "?? untracked.txt"]
 """What git says of the author's work."""
-SAMPLE = 6
+SAMPLE = 4
 
 
 @dataclass

@@ -19,7 +19,7 @@ from tests.waiting import until
 
 pytestmark = pytest.mark.storm
 
-KILLS = 150 if PROVING else 6
+KILLS = 150 if PROVING else 3
 """For each ground, and each way to change pages."""
 PAGES = 300
 FIRST = "content/0/0.md"

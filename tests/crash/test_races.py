@@ -66,7 +66,7 @@ def test_an_edit_right_before_and_right_after_its_page_is_swapped_is_kept(ground
     calls = traced(site)
     swaps = [number for number, call in enumerate(calls, 1) if call.name in RENAMES]
     for path, number in zip(EDITED, (swaps[0], swaps[PAGES - 1]), strict=True):
-        for near in (number, number + 1, number + 2, number + 3):
+        for near in (number, number + 1, number + 2, number + 3) if PROVING else (number, number + 1):
             assert_kept(site, path, manner, near)
 
 
@@ -74,7 +74,7 @@ def test_a_directory_that_vanishes_at_any_step_costs_its_pages_a_problem_and_no_
     site = ground(PAGES)
     calls = traced(site)
     directory, elsewhere = site.site.root / "content" / "1", site.room / "elsewhere"
-    for point in chosen([Point(number, f"vanish:{directory}:{elsewhere}") for number in range(1, len(calls) + 1)], 8):
+    for point in chosen([Point(number, f"vanish:{directory}:{elsewhere}") for number in range(1, len(calls) + 1)], 5):
         with located(point, calls):
             site.restore()
             ended = site.run("sync", "--json", at=point.number, act=point.act)

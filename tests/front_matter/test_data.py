@@ -364,17 +364,19 @@ def test_a_page_that_grows_beyond_the_limit_is_not_written() -> None:
     assert result.kind is ProblemKind.TOO_LARGE
 
 
-@pytest.mark.storm
-def test_a_table_that_grows_beyond_the_limit_is_not_written() -> None:
+def test_a_table_that_grows_beyond_the_limit_is_not_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        "syncer.front_matter.csv_table.LARGEST_PAGE_BYTES", 1 << 20
+    )  # to prove a change of 64 MiB takes 14 seconds
     text = f"id,views\n{ID},1\n"
-    data = (text + "\n" * (LARGEST_PAGE_BYTES - len(text))).encode()
+    data = (text + "\n" * ((1 << 20) - len(text))).encode()
     mapping = mapped("id")
     made = changes(find(data, mapping, "a.csv"), "31250")
     result = rewrite(data, mapping, made, "a.csv")
     assert isinstance(result, Problem)
     assert (result.kind, result.message) == (
         ProblemKind.TOO_LARGE,
-        "With the new counts, the file would be larger than 64 MiB: split it into several files.",
+        "With the new counts, the file would be larger than 1 MiB: split it into several files.",
     )
     assert isinstance(rewrite(data[:-4], mapping, made, "a.csv"), bytes)
 

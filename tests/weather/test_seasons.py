@@ -41,7 +41,7 @@ SAVED = 1_780_000_000
 """When the pages were last saved, at first."""
 
 STEPS = 40 if PROVING else 20
-STORIES = 300 if PROVING else 40
+STORIES = 300 if PROVING else 16
 
 
 weathers = st.lists(
