@@ -34,6 +34,10 @@ class LastSync:
     problems: int
     missing: int
     """How many videos were missing."""
+    over_quota: int = 0
+    """How many videos were left out for lack of quota."""
+    brake: bool = False
+    """Whether the safety brake held what was read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +62,8 @@ class DaemonState:
     """Whether the running sync has made no progress for minutes."""
     last_whole: datetime | None = None
     """When the last good sync of the whole site began, whichever process made it; None: there is none."""
+    gone: int = 0
+    """How many videos YouTube left out in three syncs, at least a day apart."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,6 +44,20 @@ class SyncerError(Exception):
     kind = "error"
     exit_code = ExitCode.CANNOT_RUN
 
+    def document(self, message: str) -> dict[str, object]:
+        """Return the JSON document of a command that could not run; `message` is what is shown of the error."""
+        return {"error": {"kind": self.kind, "message": message}, "exit": self.exit_code}
+
+
+class Bug(SyncerError):
+    """An error that nobody raised on purpose. A log has its traceback."""
+
+    kind = "bug"
+    exit_code = ExitCode.BUG
+
+    def __init__(self, error: BaseException, log: str = "the log") -> None:
+        super().__init__(f"a bug in syncer ({type(error).__name__}); {log} has the traceback")
+
 
 class UsageError(SyncerError):
     """The command line is wrong, or names a path or a video that does not exist."""
@@ -98,6 +112,14 @@ class NoDaemon(SyncerError):
     """No daemon runs on this state, or this user may not connect to it."""
 
     kind = "no-daemon"
+
+
+class NotSynced(NoDaemon):
+    """A daemon runs, or may run, but it does not sync this site."""
+
+
+class NotRunning(NotSynced):
+    """No daemon runs."""
 
 
 class DaemonEnded(SyncerError):

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from syncer.control import SyncProgress
-from syncer.errors import DaemonEnded, NoDaemon
+from syncer.errors import DaemonEnded, NoDaemon, NotRunning, NotSynced
 
 NO_DAEMON = "no daemon is running; start one with `syncer daemon`, or run `syncer sync`, which needs none"
 
@@ -33,6 +33,12 @@ class SiteOfDaemon:
     """When it begins the next sync, if it knows."""
     trouble: str | None
     """Why the last attempt made no sync, in a sentence."""
+    document: Mapping[str, Any]
+    """All that it says, as `daemon` in the documents of the status."""
+    stalled: bool = False
+    """Whether the running sync has made no progress for minutes."""
+    config_error: str | None = None
+    """Why the config that was last read is not in use, one finding a line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +77,14 @@ def ask(path: Path) -> DaemonView | None:
 
 def _site_of_daemon(document: Mapping[str, Any]) -> SiteOfDaemon:
     at = datetime.fromisoformat(document["next_sync"]) if document["next_sync"] is not None else None
-    trouble = document["trouble"]
-    return SiteOfDaemon(at if at and at.tzinfo else None, None if trouble is None else str(trouble))
+    trouble, config_error = document["trouble"], document.get("config_error")
+    return SiteOfDaemon(
+        at if at and at.tzinfo else None,
+        None if trouble is None else str(trouble),
+        document,
+        document.get("stalled") is True,
+        None if config_error is None else str(config_error),
+    )
 
 
 def trigger(path: Path, prefix: str = "", *, accept: bool) -> str:
@@ -84,12 +96,12 @@ def trigger(path: Path, prefix: str = "", *, accept: bool) -> str:
     try:
         status, location, answer = _request(path, "POST", f"{prefix}/api/v1/triggers", json.dumps({"accept": accept}))
     except (FileNotFoundError, ConnectionRefusedError) as error:
-        raise NoDaemon(NO_DAEMON) from error
+        raise NotRunning(NO_DAEMON) from error
     except OSError as error:
         reason = error.strerror or error
         raise NoDaemon(f"{path}: cannot reach the daemon: {reason}; only its own user and group may") from error
     if status == http.client.NOT_FOUND:  # it went on without this site
-        raise NoDaemon(NOT_SYNCED)
+        raise NotSynced(NOT_SYNCED)
     if status != http.client.ACCEPTED:
         raise NoDaemon(f"{path}: the daemon refused: {answer.decode(errors='replace')[:200]}")
     return location

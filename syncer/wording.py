@@ -31,6 +31,14 @@ def utc(at: datetime) -> str:
     return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
+def ago(seconds: float) -> str:
+    """Return a length of time in one unit: `5 minutes`."""
+    for name, length in (("day", 86_400), ("hour", 3600), ("minute", 60)):
+        if seconds >= length:
+            return counted(int(seconds // length), name)
+    return counted(max(0, int(seconds)), "second")
+
+
 def safe(text: str) -> str:
     """Return a text with its control characters and lone surrogates escaped: they cannot act on the terminal."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in text)

@@ -129,7 +129,7 @@ class Daemon:
     def _past(self) -> PastSyncs:
         if self.bug:
             raise self.bug
-        return PastSyncs(self.last, None)
+        return PastSyncs(self.last)
 
     def _changes(self) -> loop.SiteChanges:
         config, self.new_schedule = self.new_schedule, {}

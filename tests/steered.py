@@ -137,6 +137,11 @@ class _ByFile(HTTPConnection):
         self.sock.connect(str(self._path))
 
 
+def get_by_socket(path: Path, target: str) -> Answer:
+    """Asks whatever listens on this socket."""
+    return _ask(_ByFile(path), "GET", target, b"", {})
+
+
 def _ask(connection: HTTPConnection, method: str, path: str, body: bytes, headers: dict[str, str]) -> Answer:
     connection.request(method, path, body, {name.replace("_", "-"): value for name, value in headers.items()})
     response: HTTPResponse = connection.getresponse()

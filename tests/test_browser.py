@@ -182,7 +182,7 @@ def test_the_overview_of_all_sites_has_those_that_need_attention_first_and_fits_
     assert rows.count() == 200
     for number, (name, sign, words) in enumerate(
         (
-            ("customer-150", "\u2715", "stalled"),
+            ("customer-150", "\u2715", "needs attention"),
             ("customer-151", "!", "needs attention"),
             ("customer-000", "\u2713", "idle"),
         )

@@ -301,5 +301,5 @@ def test_a_broken_pipe_that_is_not_the_output_is_reported(syncer: Run, monkeypat
     monkeypatch.setattr("syncer.cli.status.command", write_to_nobody)
     ran = syncer("status")
     assert (ran.code, ran.out) == (70, "")
-    assert "syncer: a bug in syncer: ConnectionError; the log has the traceback" in ran.err
+    assert "syncer: a bug in syncer (ConnectionError); the log has the traceback" in ran.err
     assert "BrokenPipeError" in ran.err, "the log has the traceback"

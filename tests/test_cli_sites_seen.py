@@ -28,7 +28,7 @@ from tests.daemon_process import Daemon, fill
 from tests.forks import PIPE, Fork
 from tests.several import Sites
 from tests.site import Run, Site
-from tests.steered import served
+from tests.steered import get_by_socket, served
 from tests.terminal import environment, on_a_terminal
 from tests.waiting import TIMEOUT, until
 
@@ -68,10 +68,10 @@ def test_status_has_a_line_for_each_site_and_says_which_need_attention_and_why(s
     assert docs.split() == ["docs", *"-----"]
     assert new.split() == ["new", "-", "-", "-", "0", "-"]
     assert shop.split()[3:] == ["2", "1", "0", "-"]
-    assert daemon == "No daemon is running; `syncer sync` updates the counts now."
+    assert daemon == "No daemon is running; `syncer -c sites.d sync` updates the counts now."
     assert count == "3 of 5 sites need attention:"
     assert [reason.split(": ")[0] for reason in reasons] == [f"  {sites.config('notes')}:1", "  docs", "  shop"]
-    assert reasons[2] == "  shop: 1 problem"
+    assert reasons[2] == "  shop: The last sync found 1 problem."
     assert end == "Run `syncer -c sites.d status --site NAME` to see more of a site."
     assert ran.code == 2
     assert [line.split(": ")[1] for line in ran.err.splitlines()] == [f"{sites.config('notes')}:1", "docs"]
@@ -80,10 +80,10 @@ def test_status_has_a_line_for_each_site_and_says_which_need_attention_and_why(s
 def test_status_shows_all_of_a_site_with_site_or_v_below_its_name(sites: Sites, syncer: Run) -> None:
     for name in ("blog", "shop"):
         sites.add(name)
-    alone = syncer("-c", "sites.d/shop.yaml", "status").out
-    assert syncer("-c", "sites.d", "status", "--site", "shop").out == f"shop:\n{alone}"
+    blog, shop = (syncer("-c", f"sites.d/{name}.yaml", "status").out for name in ("blog", "shop"))
+    assert syncer("-c", "sites.d", "status", "--site", "shop").out == f"shop:\n{shop}"
     both = syncer("-c", "sites.d", "-v", "status").out
-    assert both == f"blog:\n{alone}\nshop:\n{alone}"
+    assert both == f"blog:\n{blog}\nshop:\n{shop}"
 
 
 def test_status_as_json_has_the_document_of_each_site(sites: Sites, syncer: Run) -> None:
@@ -373,6 +373,7 @@ def test_a_daemon_of_one_site_is_asked_too(site: Site, syncer: Run) -> None:
         assert syncer("status", "--json").document["next_sync"] != timestamp(at)
         page.steered.daemon_state = replace(page.steered.daemon_state, trouble="The disk is gone.")
         assert "The last sync could not run: The disk is gone.\n" in syncer("status").out
+        assert syncer("status", "--json").document["daemon"] == page.get("/api/v1/status").document["daemon"]
         assert "the last sync could not run: The disk is gone.\n" in syncer("check", "--offline").out
 
 
@@ -385,6 +386,8 @@ def test_what_a_daemon_leaves_out_says_why_in_status_check_and_trigger(
     with Daemon(sites["blog"], config=sites.folder) as daemon:
         daemon.until("Sync 2")
         one = syncer("-c", "sites.d", "status", "--site", "shop").out
+        documents = syncer("-c", "sites.d", "status", "--json").document["sites"]
+        said = get_by_socket(socket_of(sites["blog"]), "/api/v1/daemon").document
         every = syncer("-c", "sites.d", "status").out
         checked = syncer("-c", "sites.d", "check", "--offline", "--site", "shop").out
         asked = syncer("-c", "sites.d", "trigger", "--site", "shop")
@@ -394,7 +397,9 @@ def test_what_a_daemon_leaves_out_says_why_in_status_check_and_trigger(
         assert "No daemon is running" in syncer("-c", "sites.d/shop.yaml", "status").out
         lock.close()
     assert "The daemon leaves out this site: " in one
-    assert "shop: the daemon leaves it out: " in every
+    assert (documents["blog"]["daemon"], documents["blog"]["left_out"]) == (said["sites"]["blog"], [])
+    assert (documents["shop"]["daemon"], documents["shop"]["left_out"]) == (None, said["left_out"])
+    assert "shop: The daemon leaves it out: " in every
     assert "No daemon syncs" not in every
     assert "daemon: The running daemon leaves out this site: " in checked
     assert (asked.code, "the daemon leaves out this site: " in asked.err) == (2, True)

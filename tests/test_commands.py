@@ -175,6 +175,9 @@ def test_status_has_what_an_operator_needs(full: Site, syncer: Run) -> None:
         "open",
         "deploy",
         "cut_short",
+        "attention",
+        "daemon",
+        "left_out",
     ]
     assert list(status) == keys
     assert status["site"] == str(full.root)

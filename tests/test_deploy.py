@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import signal
 import sqlite3
 import subprocess
@@ -464,8 +465,9 @@ def test_a_deploy_that_is_stopped_during_the_call_says_so(site: Site, page: Path
             out, err = process.communicate(timeout=60)
         hold.set()
     assert (process.returncode, out) == (130, "")
+    again = f"syncer -c {shlex.quote(str(site.config))} deploy"
     assert err.endswith(
-        "syncer: stopped; the build hook was called, and may start a build; run `syncer deploy` again to be sure\n"
+        f"syncer: stopped; the build hook was called, and may start a build; run `{again}` again to be sure\n"
     )
 
 

@@ -13,10 +13,9 @@ import click
 import pytest
 
 from syncer.cli.main import cli
-from syncer.cli.show_error import Bug
 from syncer.config.formats import parse_duration
 from syncer.diff_log.lines import line_of
-from syncer.errors import ExitCode, SyncerError
+from syncer.errors import Bug, ExitCode, SyncerError
 from syncer.model import Change, Count, ProblemKind, VideoId, Why
 from syncer.simulator.faults import parse_fault
 from syncer.simulator.world import VideoState

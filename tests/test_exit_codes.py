@@ -267,7 +267,7 @@ def test_a_bug_is_exit_70_with_its_traceback_in_the_log(full: Site) -> None:
     done = begun(full, broken, "sync")
     assert (done.returncode, done.stdout) == (70, "")
     assert "Traceback (most recent call last)" in done.stderr
-    assert done.stderr.splitlines()[-1] == "syncer: a bug in syncer: ImportError; the log has the traceback"
+    assert done.stderr.splitlines()[-1] == "syncer: a bug in syncer (ImportError); the log has the traceback"
     told = begun(full, broken, "--log-format", "json", "sync", "--json")
     assert json.loads(told.stdout)["error"]["kind"] == "bug"
     assert json.loads(told.stdout)["exit"] == 70

@@ -18,10 +18,10 @@ from syncer.simulator.playing import Playing
 from syncer.simulator.server import Simulator
 from syncer.simulator.world import Video, VideoState, World
 from syncer.status_page import reading
-from syncer.status_page.layout import ago
 from syncer.status_page.markup import VOID
 from syncer.status_page.problems import REMEDIES
 from syncer.sync.options import Options
+from syncer.wording import ago
 from tests.doc_blocks import DOCS
 from tests.site import Run, Site, crlf, ids, plain, toml
 from tests.steered import Served, served
@@ -55,6 +55,8 @@ def test_status_and_history_are_what_the_commands_print(site: Site, syncer: Run,
     status = page.get("/api/v1/status").document
     printed = syncer("status", "--json").document
     assert status.pop("daemon")["running"] is False
+    assert status["attention"] == []
+    assert (printed.pop("daemon"), printed.pop("left_out")) == (None, []), "no daemon has named its socket"
     assert {**status, "next_sync": None, "syncs": status["syncs"][:5]} == {**printed, "next_sync": None}
     assert page.get(f"/api/v1/videos/{video}/history").document == syncer("history", video, "--json").document
     assert page.get("/api/v1/quota").document["quota"] == printed["quota"]

@@ -32,6 +32,7 @@ from tests.waiting import until
 HOUR = timedelta(hours=1)
 NOW = datetime.now(UTC)
 GOOD = LastSync("20261122T150003Z-9f2c", NOW - 2 * HOUR, 0, 20, 3, 12, 0, 1)
+OLD = "The last successful sync of the whole site started 13 hours ago, more than twice the sync interval."
 ODD_NAMES = ("a&b <i>", "100%", "%41", "caf\u00e9 #1?", "..", "x\\y", "sites")
 """Names that an address or a page can break on. The config refuses `..`; the page must not depend on that."""
 
@@ -90,16 +91,24 @@ def test_the_overview_has_a_row_for_each_site_from_what_the_daemon_knows(page: S
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"stalled": True, "running": True}, "stalled. The running sync does not respond."),
-        ({"trouble": "/srv is gone"}, "needs attention. The last sync could not run: /srv is gone"),
-        ({"last": replace(GOOD, exit=3)}, "needs attention. Every request of the last sync to YouTube failed."),
+        (
+            {"stalled": True, "running": True},
+            "needs attention. The running sync does not respond: a disk may hang, or a program that it started.",
+        ),
+        ({"trouble": "/srv is gone"}, "needs attention. The last sync could not run: /srv is gone."),
+        ({"last": replace(GOOD, exit=3)}, "needs attention. The last sync read nothing from YouTube."),
         (
             {"last_whole": NOW - 13 * HOUR},
-            "needs attention. The last successful sync of the whole site started 13 hours ago.",
+            f"needs attention. {OLD}",
         ),
-        ({"config_error": "a: b"}, "needs attention. The new config is invalid, so the old one is still in use."),
+        ({"config_error": "a: b"}, "needs attention. The new config is invalid, so the old one is still in use: a: b."),
         ({"last": replace(GOOD, exit=1, problems=2)}, "needs attention. The last sync found 2 problems."),
-        ({"last": replace(GOOD, exit=1)}, "needs attention. The last sync held values back or skipped videos."),
+        ({"last": replace(GOOD, exit=1, brake=True)}, "needs attention. The safety brake holds values."),
+        (
+            {"last": replace(GOOD, exit=1, over_quota=3)},
+            "needs attention. The last sync left out 3 videos for lack of quota.",
+        ),
+        ({"last_whole": None}, "needs attention. No sync of the whole site has finished yet."),
     ],
 )
 def test_a_site_that_needs_attention_comes_first_with_the_reason(
@@ -259,6 +268,34 @@ def test_each_shared_ledger_is_shown_once_however_many_sites_use_it(sites: list[
         assert str(ledger) in answer.text.partition('id="ledgers"')[2]
 
 
+def attention(page: ServedSites, name: str) -> list[str]:
+    """What the API says of a site."""
+    found: list[str] = page.get("/api/v1/status").document["sites"][name]["attention"]
+    return found
+
+
+def test_what_is_wrong_with_a_ledger_is_said_by_the_overview_and_the_api(
+    sites: list[Site], tmp_path: Path, youtube: Simulator
+) -> None:
+    """Of all its sites in one place, of one site in its row; a site with a ledger of its own is well."""
+    blog, shop = sites
+    lone, ledger = make_site(tmp_path, youtube, "lone"), f"ledger: '{tmp_path}/ledger.sqlite3'"
+    blog.configure(quota=f"{ledger}, share: 1%, reserve: 200")
+    shop.configure(quota=ledger)
+    for site in (blog, shop, lone):
+        site.put("content/b.md", crlf(ids(1)[0], 1, 2))
+        site.sync(NOW)
+    with served_sites(*sites, lone) as page:
+        for name in ("blog", "shop", "lone"):
+            set_state(page, name, last=GOOD, last_whole=NOW)
+        shown = rows(page)
+        assert "quota.reserve keeps" in shown["blog"][0]
+        assert "3 sites. 1 needs attention." in page.get("/").text
+        assert [shown[name][0] for name in ("shop", "lone")] == ["idle", "idle"]
+        assert any("`quota.reserve` keeps" in sentence for sentence in attention(page, "blog"))
+        assert [attention(page, name) for name in ("shop", "lone")] == [[], []]
+
+
 def test_a_ledger_on_a_disk_that_hangs_keeps_the_overview_only_once(
     sites: list[Site], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -284,6 +321,7 @@ def test_a_site_that_comes_and_goes_is_shown_at_once_and_its_series_end(page: Se
     page.remove("blog")
     assert "No sites" in page.get("/").text
     assert page.get("/api/v1/status").document == {"sites": {}, "left_out": []}
+    assert (page.get("/readyz").status, page.get("/readyz").text) == (503, "not ready: no site is left\n")
     assert samples(page)["syncer_sites"] == 0
 
 

@@ -89,7 +89,7 @@ def test_systemd_is_notified_of_start_reload_watchdog_and_stop(site: Site, liste
     with Daemon(site, environment={"NOTIFY_SOCKET": listener.address}) as daemon:
         listener.until("READY=1")
         daemon.until("Sync 2")
-        assert "Next sync at" in listener.until("WATCHDOG=1")["STATUS"]
+        until(lambda: "Next sync at" in listener.until("WATCHDOG=1")["STATUS"])
         daemon.send(signal.SIGHUP)
         assert int(listener.until("RELOADING=1")["MONOTONIC_USEC"]) > 0
         listener.until("READY=1")

@@ -7,7 +7,6 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
@@ -91,12 +90,17 @@ class ConfigFiles:
         return to_read
 
 
+def full_path(path: str) -> str:
+    """Return the absolute path of a config, as errors name it; where the working directory was removed, as it is."""
+    try:
+        return str(Path(absolute(path)))
+    except UsageError:
+        return path
+
+
 def findings_in(path: str, error: SyncerError) -> list[str]:
     """Return what is wrong with the config at this path, one finding each, without the path: `line 8: ...`."""
-    paths = [path]
-    with suppress(UsageError):  # the working directory was removed
-        paths.append(str(Path(absolute(path))))
-    names = "|".join(map(re.escape, paths))
+    names = "|".join(map(re.escape, (path, full_path(path))))
     findings = [re.sub(f"^(?:{names}): ?", "", line) for line in str(error).split("\n")]
     return [re.sub(r"^(\d+): ", r"line \1: ", finding) for finding in findings]
 

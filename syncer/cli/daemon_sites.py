@@ -15,16 +15,17 @@ from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import quote
 
 from syncer.cli.arguments import absolute
-from syncer.cli.config_files import ConfigFiles, findings_in
+from syncer.cli.config_files import ConfigFiles, findings_in, full_path
 from syncer.cli.log_setup import REDACTOR
 from syncer.cli.open_site import OpenSite
 from syncer.cli.reloadable_config import SiteConfig, read_site_config
+from syncer.cli.settings import USED
 from syncer.config.conflicts import ConfigConflict, find_conflicts, other_keys, page_keys
 from syncer.config.sections import StatusPage
 from syncer.daemon.loop import SiteChanges
 from syncer.daemon.open_files import REMEDY, has_files_for, is_lack_of_files
 from syncer.daemon.site_names import about
-from syncer.errors import ConfigError, StateError, SyncerError
+from syncer.errors import Bug, ConfigError, StateError, SyncerError
 from syncer.redact import redact
 from syncer.state.disk_calls import call_aside
 from syncer.status_page.sockets import shared_socket_path
@@ -140,7 +141,10 @@ class DaemonSites:
         return self._current
 
     def left_out(self) -> Mapping[str, str]:
-        """Return the configs that are left out, each with the reason, one finding a line. Safe in any thread."""
+        """Return the absolute paths of the configs that are left out, each with the reason, one finding a line.
+
+        Safe in any thread.
+        """
         return self._left_out
 
     def request_reload(self) -> None:
@@ -207,6 +211,7 @@ class DaemonSites:
             read = self._attempt(path, partial(read_site_config, settings))
             if isinstance(read, SiteConfig):
                 REDACTOR.learn(read.key, read.hook)
+                USED[read.config.site_name] = settings
             config = self._configs.setdefault(path, ConfigFile(settings, read))
             config.read, config.is_new, config.retry_at = read, True, float("inf")
 
@@ -234,7 +239,7 @@ class DaemonSites:
             if not self._several:
                 raise
             log.exception("A bug in syncer keeps out the site of %s; please report it", path)
-            return StateError(f"a bug in syncer ({type(error).__name__}); the log has the traceback")
+            return Bug(error)
 
     def _end_late(self, path: str, close: Callable[[T], None] | None, future: Future[T]) -> None:
         """Close what a call returned too late; then others may touch that disk again."""
@@ -277,7 +282,7 @@ class DaemonSites:
             each.is_new = False
         self._current = {site.name: site.sources for site in self.sites}
         self._left_out = {
-            each.path: redact("\n".join(findings_in(each.path, each.left_out)))
+            full_path(each.path): redact("\n".join(findings_in(each.path, each.left_out)))
             for each in self._configs.values()
             if each.left_out
         }
@@ -300,9 +305,9 @@ class DaemonSites:
     def _leave_out(self, config: ConfigFile, error: SyncerError) -> None:
         """Leave out a site that is not open, and log why, if that is news."""
         if self._several and str(error) != str(config.left_out):
+            full = full_path(config.path)
             for finding in findings_in(config.path, error):  # a line of the log for each
-                where = {"event": "left-out", "config": config.path}
-                log.error("Site left out: %s: %s", config.path, finding, extra=where)
+                log.error("Site left out: %s: %s", full, finding, extra={"event": "left-out", "config": full})
         config.left_out = error
         if not isinstance(error, ConfigError):
             config.retry_at = min(config.retry_at, time.monotonic() + RETRY_SECONDS)

@@ -7,6 +7,7 @@ import os
 import sys
 from datetime import UTC, datetime
 
+from syncer.cli.suggested import SUGGESTED, spelled
 from syncer.redact import Redactor
 from syncer.wording import safe, safe_json
 
@@ -53,12 +54,16 @@ def for_standard_error(text: str, level: str) -> str:
     return "\n".join(f"<{PRIORITIES[level]}>{line}" for line in text.splitlines())
 
 
+def _message_of(record: logging.LogRecord) -> str:
+    return SUGGESTED.sub(spelled, record.getMessage())
+
+
 class _Text(logging.Formatter):
     """One line, and a traceback below it."""
 
     def format(self, record: logging.LogRecord) -> str:
         site = f"{safe(vars(record)['site'])}: " if "site" in vars(record) else ""
-        line = f"{record.levelname} {site}{safe(record.getMessage())}"
+        line = f"{record.levelname} {site}{safe(_message_of(record))}"
         text = f"{line}\n{record.exc_text}" if record.exc_text else line
         return for_standard_error(text, record.levelname)
 
@@ -71,7 +76,7 @@ class _Json(logging.Formatter):
             "at": datetime.fromtimestamp(record.created, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
             "level": record.levelname.lower(),
             "logger": record.name,
-            "message": record.getMessage(),
+            "message": _message_of(record),
             **{name: value for name, value in vars(record).items() if name not in BUILT_IN},
         }
         if record.exc_text:

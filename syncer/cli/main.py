@@ -10,7 +10,7 @@ from importlib import import_module
 import click
 
 from syncer import __version__
-from syncer.cli.settings import DEFAULT_CONFIG, remove_secrets, restore_variables, settings_of
+from syncer.cli.settings import DEFAULT_CONFIG, USED, remove_secrets, restore_variables, settings_of
 from syncer.errors import ExitCode, SyncerError, UsageError
 
 COMMANDS = {
@@ -140,6 +140,8 @@ def cli(ctx: click.Context, configs: tuple[str, ...], verbose: int, quiet: bool,
     from syncer.cli.log_setup import start_log
 
     ctx.obj = settings_of(configs, verbose=verbose, quiet=quiet)
+    USED.clear()
+    USED[None] = ctx.obj
     ctx.call_on_close(lambda: restore_variables(ctx.obj.environ))
     remove_secrets({DEFAULT_KEY_VARIABLE})
     level = "ERROR" if quiet else ("WARNING", "INFO", "DEBUG")[min(verbose, 2)]

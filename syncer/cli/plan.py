@@ -43,7 +43,7 @@ def command(settings: Settings, days: int, as_json: bool) -> int:
     before the first one, the pages are read.
     """
     from syncer.cli.process import printed
-    from syncer.cli.show import show_held_back, show_json
+    from syncer.cli.show import show, show_held_back, show_json
     from syncer.decide.schedule import first_time
     from syncer.state.database import open_state
     from syncer.state.lock import daemon_address, is_running
@@ -60,7 +60,7 @@ def command(settings: Settings, days: int, as_json: bool) -> int:
     if as_json:
         show_json(outlook_json(str(config.site), outlook) | {"held_back": held_back_json(held_back)})
     elif not outlook.videos:
-        print("No videos: no page of the collections names one. Run `syncer check`.")
+        show("No videos: no page of the collections names one. Run `syncer check`.")
     else:
         _show_next(outlook)
         _show_budget(outlook)

@@ -54,14 +54,6 @@ class Settings:
             raise UsageError(f"this command is about one site, but there are {len(each)} configs; {name_one}")
         return each[0].config_paths[0]
 
-    def command(self, words: str) -> str:
-        """Return how you type `syncer WORDS` for the same configs: with `-c`, unless it is not needed."""
-        import shlex
-
-        if self.config_paths == (self.environ.get("SYNCER_CONFIG") or DEFAULT_CONFIG,):
-            return f"syncer {words}"
-        return " ".join(["syncer", *(f"-c {shlex.quote(path)}" for path in self.config_paths), words])
-
     def each(self) -> list[Settings]:
         """Return the settings of each site, with one config file; a directory stands for its `*.yaml`, in their order.
 
@@ -147,6 +139,10 @@ class Settings:
         )
         remove_secrets((), key)
         return key
+
+
+USED: dict[str | None, Settings] = {}
+"""The settings of this run, under None, and those of each site of several, by its name."""
 
 
 def settings_of(configs: tuple[str, ...], *, verbose: int = 0, quiet: bool = True) -> Settings:

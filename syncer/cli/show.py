@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
 
+from syncer.cli.suggested import SUGGESTED, spelled
 from syncer.front_matter.video_id import is_possible
 from syncer.model import Problem, VideoId
 from syncer.wording import counted, safe, safe_json
@@ -50,7 +51,11 @@ def show_json(document: object) -> None:
 
 
 def show(text: str = "", style: str = "") -> None:
-    """Print a line: with colours on a terminal, or where the environment wants them in a pipe, too."""
+    """Print a line: with colours on a terminal, or where the environment wants them in a pipe, too.
+
+    The commands that it suggests get the config of this run.
+    """
+    text = SUGGESTED.sub(spelled, text)
     if not sys.stdout.isatty() and not os.environ.get("FORCE_COLOR"):
         print(text, flush=True)  # before what is printed on standard error next
         return

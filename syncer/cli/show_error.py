@@ -6,7 +6,8 @@ import re
 import sys
 
 from syncer.cli.log_setup import for_standard_error
-from syncer.errors import ExitCode, SyncerError
+from syncer.cli.suggested import SUGGESTED, spelled
+from syncer.errors import Bug, SyncerError
 from syncer.redact import redact
 from syncer.wording import safe
 
@@ -14,24 +15,17 @@ LONG_WORD = re.compile(r"(\S{100})\S{1000,}")
 """A word that is shortened in messages: no path that you would search for is so long."""
 
 
-class Bug(SyncerError):
-    """An error that nobody raised on purpose; the log has its traceback."""
-
-    kind = "bug"
-    exit_code = ExitCode.BUG
-
-
 def logged_bug(error: Exception) -> Bug:
     """Log the traceback of this error, and return what to show of it."""
     import logging
 
     logging.getLogger("syncer").critical("this is a bug in syncer; please report it", exc_info=error)
-    return Bug(f"a bug in syncer: {type(error).__name__}; the log has the traceback")
+    return Bug(error)
 
 
 def error_document(error: SyncerError) -> dict[str, object]:
     """Return the JSON document of an error."""
-    return {"error": {"kind": error.kind, "message": message_of(error)}, "exit": error.exit_code}
+    return error.document(message_of(error))
 
 
 def show_error(error: SyncerError, *, usage: str = "", site: str = "") -> None:
@@ -44,4 +38,4 @@ def show_error(error: SyncerError, *, usage: str = "", site: str = "") -> None:
 
 def message_of(error: SyncerError) -> str:
     """Return what is shown of an error: without secrets, and with no word that is too long to read."""
-    return LONG_WORD.sub(r"\1...", redact(str(error)))
+    return SUGGESTED.sub(spelled, LONG_WORD.sub(r"\1...", redact(str(error))))

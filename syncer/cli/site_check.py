@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from syncer.cli.settings import Settings
+from syncer.cli.suggested import SUGGESTED, spelled
 
 if TYPE_CHECKING:
     from syncer.check.findings import Finding
@@ -30,12 +31,13 @@ def show_findings(findings: Iterable[Finding], *, as_json: bool) -> tuple[dict[s
 
     checks, code = [], ExitCode.OK
     for finding in findings:
-        checks.append({"name": finding.name, "level": finding.level.value, "message": finding.message})
+        message = SUGGESTED.sub(spelled, finding.message)
+        checks.append({"name": finding.name, "level": finding.level.value, "message": message})
         if finding.level is Level.ERROR:
             code = ExitCode.PROBLEMS
         if not as_json:
             line = Text(f"{finding.level:<8}", style=COLOURS[finding.level])
-            line.append(f"{finding.name}: {safe(finding.message)}", style="default")
+            line.append(f"{finding.name}: {safe(message)}", style="default")
             console().print(line, soft_wrap=True)
     return {"checks": checks, "exit": code}, code
 

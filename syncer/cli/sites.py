@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from itertools import chain, repeat
 from typing import TYPE_CHECKING
 
-from syncer.cli.settings import Settings
+from syncer.cli.settings import USED, Settings
 from syncer.errors import ConfigError, ExitCode, Stopped, SyncerError, UsageError
 
 if TYPE_CHECKING:
@@ -104,6 +104,7 @@ def read_sites(settings: Settings) -> SiteChoice:
             message = f"{both}: both sites are called '{name}'; set another `name` in one of the configs"
             alike.setdefault(name, ConfigError(message))
             continue
+        USED[name] = own
         sites[name], configs[name] = ChosenSite(name, own, config), path
     every = list(sites.values())
     return SiteChoice(every, left_out, alike, every)
@@ -159,7 +160,7 @@ def _take_turn(name: str, turn: Callable[[], Result], stopped: StopSignal) -> Re
             error = Stopped("stopped immediately; run the command again")
         except Exception as raised:  # noqa: BLE001 - its traceback is logged, and the others have their turn
             error = logged_bug(raised)
-    show_error(error, site=name)
+        show_error(error, site=name)
     return error
 
 
@@ -170,12 +171,13 @@ def conclude(results: Results, *, as_json: bool, quiet: bool = False, failing: s
     """
     from syncer.cli.show import show, show_json
     from syncer.cli.show_error import error_document
+    from syncer.daemon.site_names import about
     from syncer.wording import counted
 
-    ended = {
-        name: (error_document(each), each.exit_code) if isinstance(each, SyncerError) else each
-        for name, each in results.items()
-    }
+    ended: dict[str, Result] = {}
+    for name, each in results.items():
+        with about(name):  # the commands that an error suggests are about this site
+            ended[name] = (error_document(each), each.exit_code) if isinstance(each, SyncerError) else each
     code = max(code for _, code in ended.values())
     if as_json:
         show_json({"sites": {name: document for name, (document, _) in ended.items()}, "exit": code})

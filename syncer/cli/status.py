@@ -20,8 +20,7 @@ def command(settings: Settings, as_json: bool, site_names: tuple[str, ...]) -> i
     from syncer.cli.daemon_seen import Daemons
     from syncer.cli.process import printed
     from syncer.cli.show import show_json
-    from syncer.cli.status_output import look, show_status
-    from syncer.status.documents import status_json
+    from syncer.cli.status_output import look, seen_json, show_status
 
     if settings.several:
         from syncer.cli.status_sites import status_of_sites
@@ -30,7 +29,7 @@ def command(settings: Settings, as_json: bool, site_names: tuple[str, ...]) -> i
     config = only_config(settings, site_names)
     seen = look(config, Daemons().of(config.state_directory))
     if as_json:
-        show_json(status_json(seen.status))
+        show_json(seen_json(seen, settings.config_path))
     else:
         show_status(seen)
     return printed()

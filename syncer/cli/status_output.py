@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from syncer.decide.quota import BucketStatus
     from syncer.model import Bucket, VideoId
     from syncer.state.shared_ledger import Sharing
+    from syncer.status.attention import Need
     from syncer.status.buckets import LedgerLooks
     from syncer.status.status import Status
 
@@ -30,19 +31,50 @@ class SeenStatus(NamedTuple):
     pages: Mapping[VideoId, Sequence[str]]
     """The pages of the videos that the status lists."""
     daemon: SeenDaemon
+    needs: Sequence[Need]
+    """What needs attention, the most serious first."""
 
 
 def look(config: Config, daemon: SeenDaemon, ledgers: LedgerLooks | None = None) -> SeenStatus:
     """Return the status of a site now, with its daemon. `ledgers` is what `status_of` takes. Raises StateError."""
+    from syncer.decide.schedule import longest_interval
     from syncer.state.database import open_state
     from syncer.state.naming_pages import pages_of_videos
+    from syncer.status.attention import facts_in_state, needs_of
     from syncer.status.status import status_of
 
-    now, next_sync = datetime.now(UTC), daemon.said.next_sync if daemon.said else None
+    said, now = daemon.said, datetime.now(UTC)
     with open_state(config.state_directory, config.site) as database:
-        status = status_of(config, database, now, syncs=SYNCS_SHOWN, next_sync=next_sync, ledgers=ledgers)
+        status = status_of(
+            config, database, now, syncs=SYNCS_SHOWN, next_sync=said.next_sync if said else None, ledgers=ledgers
+        )
         pages = pages_of_videos(database, status.listed)
-    return SeenStatus(status, pages, daemon)
+    facts = facts_in_state(
+        status,
+        now,
+        interval=longest_interval(config.schedule.as_model(), now) if daemon.syncs else None,
+        stalled=said is not None and said.stalled,
+        trouble=said.trouble if said else None,
+        config_error=said.config_error if said else None,
+    )
+    return SeenStatus(status, pages, daemon, list(needs_of(facts)))
+
+
+def seen_json(seen: SeenStatus, config: str) -> dict[str, object]:
+    """Return the JSON document of a status, with what needs attention and what the daemon says.
+
+    `config` is the path of the site's config.
+    """
+    from syncer.cli.arguments import absolute
+    from syncer.status.documents import status_json
+
+    daemon = seen.daemon
+    return {
+        **status_json(seen.status),
+        "attention": [need.sentence for need in seen.needs],
+        "daemon": daemon.said.document if daemon.said else None,
+        "left_out": [{"config": absolute(config), "message": daemon.left_out}] if daemon.left_out else [],
+    }
 
 
 def show_status(seen: SeenStatus) -> None:

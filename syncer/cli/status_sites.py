@@ -12,12 +12,11 @@ from syncer.cli.daemon_seen import Daemons
 from syncer.cli.show import show, show_table
 from syncer.cli.show_error import message_of
 from syncer.cli.sites import ChosenSite, Result, choose_sites, conclude, headings, in_turn, listed
-from syncer.cli.status_output import SeenStatus, look, show_status
+from syncer.cli.status_output import SeenStatus, look, seen_json, show_status
 from syncer.cli.stopping import StopSignal
 from syncer.errors import ExitCode, SyncerError
 from syncer.status.buckets import LedgerLooks
-from syncer.status.documents import status_json
-from syncer.status.sharing import sharing_outline, sharing_warnings
+from syncer.status.sharing import sharing_outline
 from syncer.wording import counted, safe
 
 if TYPE_CHECKING:
@@ -45,7 +44,7 @@ def status_of_sites(settings: Settings, names: Sequence[str], *, as_json: bool) 
         seen[site.name] = status = look(site.config, daemons.beside(site, choice.every), ledgers)
         if in_full and not as_json:
             show_status(status)
-        return status_json(status.status) if as_json else {}, ExitCode.OK
+        return seen_json(status, site.settings.config_path) if as_json else {}, ExitCode.OK
 
     turns = {site.name: partial(turn, site) for site in choice.sites}
     results = in_turn(turns, choice.left_out, StopSignal())
@@ -55,7 +54,7 @@ def status_of_sites(settings: Settings, names: Sequence[str], *, as_json: bool) 
             name: message_of(each).partition("\n")[0] for name, each in results.items() if isinstance(each, SyncerError)
         }
         _show_attention(seen, failed, choice.left_out)
-        show(f"Run `{settings.command('status --site NAME')}` to see more of a site.")
+        show("Run `syncer status --site NAME` to see more of a site.")
     return conclude(results, as_json=as_json, quiet=True)
 
 
@@ -106,17 +105,7 @@ def _show_attention(seen: Mapping[str, SeenStatus], failed: Mapping[str, str], c
 
 def _reasons(seen: SeenStatus) -> Iterator[str]:
     """Yield why a site needs attention."""
-    status, daemon = seen.status, seen.daemon
-    if daemon.left_out:
-        yield f"the daemon leaves it out: {daemon.left_out.splitlines()[0]}"
-    if daemon.said and daemon.said.trouble:
-        yield f"the last sync could not run: {daemon.said.trouble.splitlines()[0]}"
-    last = status.syncs[0]["result"] if status.syncs and status.syncs[0]["exit"] else ""
-    if last:
-        yield last
-    if status.brake and last != "safety brake":
-        yield "safety brake"
-    if status.leftovers:
-        yield "the last sync was interrupted"
-    if status.sharing:
-        yield from sharing_warnings(status.sharing, status.buckets)
+    if seen.daemon.left_out:
+        yield f"The daemon leaves it out: {seen.daemon.left_out.splitlines()[0]}"
+    for need in seen.needs:
+        yield need.sentence.partition("\n")[0]

@@ -31,8 +31,8 @@ def command(settings: Settings, no_wait: bool, accept: bool, site_names: tuple[s
 
     if no_wait:
         trigger_site(config, accept=accept)
-        show(f"The daemon syncs now. Run `{settings.command('status')}` to see how it went.")
+        show("The daemon syncs now. Run `syncer status` to see how it went.")
         return 0
     with stop_on_signals() as stopped:
         document = trigger_site(config, accept=accept).follow(stopped, quiet=settings.quiet)
-    return show_triggered(document, config.write.brake, settings)
+    return show_triggered(document, config.write.brake)

@@ -11,7 +11,7 @@ from syncer.cli.show import show
 from syncer.cli.sites import ChosenSite, Result, choose_sites, conclude, headings, in_turn, listed
 from syncer.cli.stopping import stop_on_signals
 from syncer.cli.triggered import Triggered, show_triggered, trigger_site
-from syncer.errors import NoDaemon, SyncerError
+from syncer.errors import NotRunning, NotSynced, SyncerError
 from syncer.trigger import NO_DAEMON, NOT_SYNCED
 
 if TYPE_CHECKING:
@@ -22,29 +22,29 @@ def trigger_sites(settings: Settings, names: Sequence[str], *, wait: bool, accep
     """Make the daemon sync the sites with these names, or all; return the highest exit code of these syncs.
 
     `wait`: until they have ended; a signal stops only that. Raises UsageError for a name that no site has, ConfigError
-    where no config is valid, NoDaemon where no site has one.
+    where no config is valid, NotRunning where no site has one.
     """
     with stop_on_signals() as stopped:
         choice = choose_sites(settings, names)
         triggered = {site.name: _trigger(site, accept=accept) for site in choice.sites}
-        if not names and all(isinstance(each, SyncerError) and str(each) == NO_DAEMON for each in triggered.values()):
-            raise NoDaemon(NO_DAEMON)  # once, not for each site
+        if not names and all(isinstance(each, NotRunning) for each in triggered.values()):
+            raise NotRunning(NO_DAEMON)  # once, not for each site
         begun = [name for name, found in triggered.items() if isinstance(found, Triggered)]
         show_heading, daemons = headings(), Daemons()
 
         def turn(site: ChosenSite) -> Result:
             found = triggered[site.name]
             if isinstance(found, SyncerError):
-                raise _no_daemon(daemons.beside(site, choice.every)) if str(found) in (NO_DAEMON, NOT_SYNCED) else found
+                raise _not_synced(daemons.beside(site, choice.every)) if isinstance(found, NotSynced) else found
             if not wait:
                 return {}, 0
             show_heading(site.name)
             document = found.follow(stopped, quiet=settings.quiet)
-            return {}, show_triggered(document, site.config.write.brake, site.settings, site.name)
+            return {}, show_triggered(document, site.config.write.brake, site.name)
 
         results = in_turn({site.name: partial(turn, site) for site in choice.sites}, choice.left_out, stopped)
     if begun and not wait:
-        show(f"The daemon syncs {listed(begun)} now. Run `{settings.command('status')}` to see how it went.")
+        show(f"The daemon syncs {listed(begun)} now. Run `syncer status` to see how it went.")
     return conclude(results, as_json=False, quiet=not wait or settings.quiet)
 
 
@@ -56,6 +56,6 @@ def _trigger(site: ChosenSite, *, accept: bool) -> Triggered | SyncerError:
         return error
 
 
-def _no_daemon(seen: SeenDaemon) -> NoDaemon:
+def _not_synced(seen: SeenDaemon) -> NotSynced:
     """Return the error for a site that no daemon syncs, with the reason if the one of another site says it."""
-    return NoDaemon(f"the daemon leaves out this site: {seen.left_out}" if seen.left_out else NOT_SYNCED)
+    return NotSynced(f"the daemon leaves out this site: {seen.left_out}" if seen.left_out else NOT_SYNCED)

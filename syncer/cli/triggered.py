@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from syncer.cli.settings import Settings
     from syncer.cli.stopping import StopSignal
     from syncer.config.page_sections import Brakes
     from syncer.config.sections import Config
@@ -42,7 +41,7 @@ class Triggered(NamedTuple):
 
 def trigger_site(config: Config, *, accept: bool) -> Triggered:
     """Make the daemon of a site sync it now; `accept` accepts what the safety brake holds. Raises NoDaemon."""
-    from syncer.errors import NoDaemon
+    from syncer.errors import NoDaemon, NotRunning
     from syncer.state.lock import daemon_address, has_daemon
     from syncer.trigger import NO_DAEMON, trigger
 
@@ -50,15 +49,12 @@ def trigger_site(config: Config, *, accept: bool) -> Triggered:
     if address is None and has_daemon(config.state_directory):
         raise NoDaemon("a daemon of this site is running, but its socket was removed; try again in 10 seconds")
     if address is None:
-        raise NoDaemon(NO_DAEMON)
+        raise NotRunning(NO_DAEMON)
     return Triggered(address.socket, trigger(*address, accept=accept))
 
 
-def show_triggered(document: dict[str, Any], limits: Brakes, settings: Settings, site: str = "") -> int:
-    """Print how the sync went; return its exit code.
-
-    `settings`: with the config of that site; `site`: which one an error is about, of several.
-    """
+def show_triggered(document: dict[str, Any], limits: Brakes, site: str = "") -> int:
+    """Print how the sync went; return its exit code. `site`: which one an error is about, of several."""
     import sys
     from datetime import datetime
 
@@ -77,7 +73,7 @@ def show_triggered(document: dict[str, Any], limits: Brakes, settings: Settings,
         show(summary(**{name: document[name] for name in numbers}, changed_dates=dates, in_texts=in_texts), "bold")
         if fresh := document["left_out"]["fresh"]:
             skipped = f"Skipped {counted(fresh, 'video')} checked less than 5 minutes ago or gone"
-            show(f"{skipped} (`{settings.command('sync --all')}` includes them).")
+            show(f"{skipped} (`syncer sync --all` includes them).")
         if oldest := document.get("oldest_shared"):
             read, finished = map(datetime.fromisoformat, (oldest, document["finished"]))
             show_shared(document["left_out"]["shared"], read, finished)
@@ -86,12 +82,11 @@ def show_triggered(document: dict[str, Any], limits: Brakes, settings: Settings,
             brake = Brake(**document["brake"])
             limit = brake.limit(missing=limits.missing, falling=limits.falling)
             written = document["changed_counts"], dates
-            accept = settings.command("trigger --accept")
-            show(brake_sentence(brake, limit, written=written, accept=accept), "bold yellow")
+            show(brake_sentence(brake, limit, written=written, accept="syncer trigger --accept"), "bold yellow")
         if document["problems"]:
             problems = len(document["problems"])
             them = "it" if problems == 1 else "them"
-            show(f"{counted(problems, 'problem')}: run `{settings.command('status')}` to see {them}.", "bold yellow")
+            show(f"{counted(problems, 'problem')}: run `syncer status` to see {them}.", "bold yellow")
         if document["changed_counts"] or dates:
-            show(f"Run `{settings.command('log --sync ' + document['sync'])}` to see the changes.")
+            show(f"Run `syncer log --sync {document['sync']}` to see the changes.")
     return int(document["exit"])

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit, urlunsplit
 
 from syncer.diff_log.lines import timestamp
-from syncer.errors import ConfigError, ExitCode, Stopped, SyncerError
+from syncer.errors import Bug, ConfigError, ExitCode, Stopped, SyncerError
 from syncer.own_files import PUBLIC_MODE, open_own, read_file, remove_own
 from syncer.status.report import SyncReport, brake_sentence_of
 from syncer.wording import counted, utc
@@ -128,7 +128,7 @@ class Notifier:
         if isinstance(error, SyncerError):
             self._fail(str(error))
         else:
-            self._fail(f"a bug in syncer ({type(error).__name__}); the daemon's log has the traceback", notice_after=1)
+            self._fail(str(Bug(error, "the daemon's log")), notice_after=1)
 
     def close(self) -> None:
         """Send what is left, if that is quick."""

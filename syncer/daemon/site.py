@@ -74,10 +74,12 @@ class DaemonConfig:
 class PastSyncs(NamedTuple):
     """What a site's state says of its syncs, whoever made them."""
 
-    whole: datetime | None
+    whole: datetime | None = None
     """When the last whole one began; None where there is none."""
-    last: LastSync | None
+    last: LastSync | None = None
     """How the last one went; None where there is none, or no report of it."""
+    gone: int = 0
+    """How many videos YouTube left out in three syncs, at least a day apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,12 +143,13 @@ class DaemonSite:
         self._tickets = Tickets()
         self._log = daemon_log.SyncResultLog()
         self._finished: queue.SimpleQueue[FinishedSync] = queue.SimpleQueue()
-        past = environment.past_syncs() or PastSyncs(None, None)
+        past = environment.past_syncs() or PastSyncs()
         self._lock = threading.Lock()
         """Guards all below: several threads read it, or write it."""
         self._config = config
         self._agenda = Agenda.at_start(config.schedule, past.whole, self._started, rng.random(), phase=phase)
         self._last = past.last
+        self._gone = past.gone
         self._due: datetime | None = None
         """When the sync became due that waits for its turn; None: none waits."""
         self._begun = 0
@@ -184,6 +187,7 @@ class DaemonSite:
                 self._last,
                 self._is_stalled(),
                 agenda.last_sync,
+                self._gone,
             )
 
     def trigger(self, accept: bool) -> Ticket:  # noqa: FBT001 - as `Control` has it
@@ -267,7 +271,7 @@ class DaemonSite:
                 self._no_progress_since = time.monotonic()
             stalls, self._logged_stall = self._is_stalled() and not self._logged_stall, self._is_stalled()
             if seen and seen.past and not running:
-                self._last = seen.past.last
+                self._last, self._gone = seen.past.last, seen.past.gone
         if stalls:
             daemon_log.log_stalled(WATCHDOG_STALL_SECONDS)
         if seen and seen.past and not running:  # else the last sync may be the running one or another process's

@@ -20,12 +20,17 @@ def about(site: str | None) -> Iterator[None]:
         _SITE.reset(before)
 
 
+def current_site() -> str | None:
+    """Return the name of the site that this thread is about; None: of no one of several."""
+    return _SITE.get()
+
+
 class SiteNames(logging.Filter):
     """Gives each record the name of the site that it is about, as `site`. Add it to a handler."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Name the site, if there is one, and return True."""
-        site = _SITE.get()
+        site = current_site()
         if site is not None:
             record.site = site
         return True

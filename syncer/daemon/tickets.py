@@ -6,7 +6,7 @@ import threading
 from dataclasses import dataclass, replace
 
 from syncer.control import Ticket
-from syncer.errors import ExitCode, SyncerError
+from syncer.errors import Bug, SyncerError
 
 TICKETS_KEPT = 10
 """How many tickets are remembered: a client that follows one polls every second, and a report can be megabytes."""
@@ -68,9 +68,5 @@ class Tickets:
 
 def trouble_of(error: BaseException) -> tuple[str, dict[str, object]]:
     """Return why there was no sync, in a sentence, and the JSON document for whoever triggered it."""
-    if isinstance(error, SyncerError):
-        kind, message, code = error.kind, str(error), error.exit_code
-    else:
-        message = f"a bug in syncer ({type(error).__name__}); the daemon's log has the traceback"
-        kind, code = "bug", ExitCode.BUG
-    return message, {"error": {"kind": kind, "message": message}, "exit": code}
+    known = error if isinstance(error, SyncerError) else Bug(error, "the daemon's log")
+    return str(known), known.document(str(known))

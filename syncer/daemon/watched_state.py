@@ -12,6 +12,7 @@ from syncer.errors import StateError
 from syncer.state.database import Database, open_to_read
 from syncer.state.directory import DATABASE_FILE
 from syncer.state.syncs import last_syncs, last_whole_sync
+from syncer.state.videos import missing_videos
 from syncer.status.stored_reports import last_sync, stored_report
 
 Value = TypeVar("Value")
@@ -56,4 +57,5 @@ def _stamp(path: Path) -> tuple[int, int] | None:
 def past_syncs(database: Database) -> PastSyncs:
     """Read what the daemon needs to know of past syncs. Raises StateError."""
     report = next((stored_report(past.report) for past in last_syncs(database, 1)), None)
-    return PastSyncs(last_whole_sync(database), last_sync(report) if report else None)
+    gone = sum(video.gone for video in missing_videos(database))
+    return PastSyncs(last_whole_sync(database), last_sync(report) if report else None, gone)

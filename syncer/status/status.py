@@ -28,10 +28,11 @@ from syncer.status.demand import Demand, demand_of
 from syncer.status.held_back import held_back_now
 from syncer.status.held_by_brake import held_rows
 from syncer.status.leftovers import Leftovers, find_leftovers
-from syncer.status.stored_reports import Outline, outline, problems_of, stored_report
+from syncer.status.stored_reports import Outline, last_sync, outline, problems_of, stored_report
 
 if TYPE_CHECKING:
     from syncer.config.sections import Config
+    from syncer.control import LastSync
     from syncer.state.shared_ledger import Sharing
 
 
@@ -42,6 +43,8 @@ class Status:
     site: str
     syncs: Sequence[Outline]
     """The last ones, newest first."""
+    last: LastSync | None
+    """How the last one went; None where there is none, or its report is damaged."""
     last_whole: datetime | None
     """When the last sync of the whole site began: the schedule counts from it."""
     next_sync: datetime
@@ -107,13 +110,15 @@ def status_of(
     """
     missing = missing_videos(database)
     outlines: list[Outline] = []
+    latest: LastSync | None = None
     problems: Sequence[Problem] = ()
     left_open = 0
     for past in last_syncs(database, syncs):
         report = stored_report(past.report)
         if report is None:  # damaged: the others are still shown
             continue
-        if not outlines:
+        if latest is None:
+            latest = last_sync(report)
             problems, left_open = problems_of(report), report["left_out"].get("open", 0)
         outlines.append(outline(report))
     last, limit = last_whole_sync(database), config.write.brake
@@ -124,6 +129,7 @@ def status_of(
     return Status(
         site=str(config.site),
         syncs=outlines,
+        last=latest,
         last_whole=last,
         next_sync=next_sync or first_time(config.schedule.as_model(), last, now),
         buckets=balances,

@@ -113,6 +113,8 @@ def last_sync(report: StoredReport) -> LastSync:
         report["changed_counts"],
         len(report["problems"]),
         len(report["missing"]),
+        report["left_out"]["over_quota"],
+        report["brake"] is not None,
     )
 
 

@@ -15,7 +15,7 @@ from syncer.status_page.frame import site_prefix
 from syncer.status_page.reading import by_ledger, ledger_use
 from syncer.status_page.requests import found_or_404, frame_of, reads_of, site_of, sites_of
 from syncer.status_page.site_reads import SiteReads
-from syncer.status_page.sites_page import SiteLine, sites_page
+from syncer.status_page.sites_page import site_line, sites_page
 
 LEDGER_TIMEOUT = 1.0
 """Seconds that the overview of all sites waits for a shared ledger, which is on a disk."""
@@ -38,13 +38,13 @@ def add_sites(app: Starlette) -> None:
 
 async def all_sites(request: Request) -> Response:
     """Respond to `GET /` where there may be several sites: from memory, except for what the ledgers say."""
-    sites = sites_of(request)
-    lines = [SiteLine(name, sources.control.state(), sources.clock()) for name, sources in sites.current().items()]
-    reads: SiteReads = request.app.state.ledger_reads
-    ledgers = await reads.read_all(
-        (path, partial(ledger_use, each)) for path, each in by_ledger(sites.current().values()).items()
-    )
-    return sites_page(frame_of(request), lines, sites.left_out(), ledgers)
+    sites, reads = sites_of(request), request.app.state.ledger_reads
+    current = sites.current()
+    of_ledgers = by_ledger(current)
+    ledgers = await reads.read_all((str(path), partial(ledger_use, path, each)) for path, each in of_ledgers.items())
+    ledger_of = {name: ledgers[str(path)] for path, each in of_ledgers.items() for name in each}
+    lines = [site_line(name, sources, ledger_of.get(name)) for name, sources in current.items()]
+    return sites_page(frame_of(request), lines, sites.left_out(), ledgers.values())
 
 
 async def chosen(request: Request) -> Response:

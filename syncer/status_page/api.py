@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import asdict
 
 from starlette.exceptions import HTTPException
@@ -30,6 +29,7 @@ from syncer.status_page.requests import (
     ticket_of,
     video_of,
 )
+from syncer.status_page.sites import Sites
 
 
 def status(request: Request) -> Response:
@@ -97,8 +97,7 @@ async def of_daemon(request: Request) -> Response:
     """Respond to `GET /api/v1/daemon`, from memory."""
     sites = sites_of(request)
     documents = {name: daemon_json(sources.control.state()) for name, sources in sites.current().items()}
-    left_out = [{"config": os.path.abspath(path), "message": message} for path, message in sites.left_out().items()]
-    return JSONResponse({"sites": documents, "left_out": left_out})
+    return JSONResponse({"sites": documents, "left_out": left_out_json(sites)})
 
 
 def ready(request: Request) -> Response:
@@ -140,7 +139,13 @@ ROUTES = [
 def site_status_json(sources: Sources) -> dict[str, object]:
     """Return the JSON document of the status of one site. Raises StateError."""
     seen = overview(sources, changes=0)
-    return {**status_json(seen.status), "daemon": daemon_json(seen.daemon)}
+    attention = [need.sentence for need in seen.needs]
+    return {**status_json(seen.status), "attention": attention, "daemon": daemon_json(seen.daemon)}
+
+
+def left_out_json(sites: Sites) -> list[dict[str, str]]:
+    """Return the JSON document of the configs that are left out."""
+    return [{"config": path, "message": message} for path, message in sites.left_out().items()]
 
 
 def site_quota_json(sources: Sources) -> dict[str, object]:
@@ -157,6 +162,7 @@ def daemon_json(daemon: DaemonState) -> dict[str, object]:
         "next_sync": _next_sync(daemon),
         "started": timestamp(daemon.started),
         "interval": daemon.interval.total_seconds(),
+        "stalled": daemon.stalled,
         "trouble": daemon.trouble,
         "config_error": daemon.config_error,
     }

@@ -151,14 +151,6 @@ def neighbours(
     return tag("nav", links, aria_label=name, class_="more") if links else None
 
 
-def ago(seconds: float) -> str:
-    """Return a length of time in one unit: `5 minutes`."""
-    for name, length in (("day", 86_400), ("hour", 3600), ("minute", 60)):
-        if seconds >= length:
-            return counted(int(seconds // length), name)
-    return counted(max(0, int(seconds)), "second")
-
-
 def _digits(count: str | int | None) -> str:
     text = str(count) if count is not None else "-"
     return f"{int(text):,}" if text.isascii() and text.isdigit() else text

@@ -33,7 +33,7 @@ from syncer.status_page.layout import (
 from syncer.status_page.markup import Child, Markup, tag, together
 from syncer.status_page.problems import problem_items
 from syncer.status_page.reading import VIDEOS_SHOWN, Overview, PageNames
-from syncer.status_page.verdict import needs_of, verdict
+from syncer.status_page.verdict import shown_needs, verdict
 from syncer.wording import counted
 
 REFRESH_SECONDS = 5
@@ -56,7 +56,7 @@ def overview_page(frame: Frame, seen: Overview, names: PageNames) -> HTMLRespons
             (" ", tag("a", need.link, href=frame.address(need.href))) if need.link else None,
             problem_items(need.problems) if need.problems else None,
         )
-        for need in needs_of(seen)
+        for need in shown_needs(seen)
     ]
     changes = (
         changes_table(frame, "Newest first", seen.changes, names.titles) if seen.changes else tag("p", "None yet.")

@@ -8,15 +8,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import chain, islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from syncer.content.scan import read_head
 from syncer.content.walk import Candidate
 from syncer.control import Control, DaemonState
-from syncer.decide.quota import BucketStatus
 from syncer.diff_log.lines import LOG, Line, last_lines, lines_of_sync
 from syncer.front_matter.leaves import title_of
-from syncer.model import Bucket, Problem, Reading, VideoId
+from syncer.model import Problem, Reading, VideoId
 from syncer.state.database import open_state
 from syncer.state.judging import unconfirmed_counts
 from syncer.state.naming_pages import pages_of_videos
@@ -24,17 +23,15 @@ from syncer.state.play_states import VideoPlay, video_play
 from syncer.state.search import KnownVideo, SearchState, count_pending, count_states, find_videos, oldest_count
 from syncer.state.syncs import last_whole_sync, past_sync
 from syncer.state.videos import history, missing_videos
+from syncer.status.attention import Need, facts_in_state, is_old, needs_of
 from syncer.status.buckets import LedgerLooks
 from syncer.status.build_status import BuildStatus
+from syncer.status.sharing import sharing_outline, sharing_warnings
 from syncer.status.status import Status, status_of
 from syncer.status.stored_reports import StoredReport, stored_report
 
 if TYPE_CHECKING:
     from syncer.config.sections import Config
-    from syncer.state.shared_ledger import Sharing
-
-    LedgerUse = tuple[Mapping[Bucket, BucketStatus], Sharing]
-    """What is left in a shared ledger on one day, and who shares it."""
 
 SYNCS_SHOWN = 30
 """How many of the last syncs the overview shows."""
@@ -70,6 +67,31 @@ class Overview:
     status: Status
     changes: Sequence[Line]
     """The last ones, newest first."""
+
+    @property
+    def needs(self) -> Sequence[Need]:
+        """What needs attention, the most serious first."""
+        daemon = self.daemon
+        facts = facts_in_state(
+            self.status,
+            self.at,
+            interval=daemon.interval,
+            stalled=daemon.stalled,
+            trouble=daemon.trouble,
+            config_error=daemon.config_error,
+        )
+        return list(needs_of(facts))
+
+
+class LedgerUse(NamedTuple):
+    """How several sites of the daemon share a ledger."""
+
+    outline: str
+    """Who uses it, and how much of it."""
+    warnings: Sequence[str]
+    """What is wrong for all of them."""
+    of_sites: Mapping[str, Sequence[str]]
+    """What is wrong for each of them alone, by name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,21 +147,23 @@ def overview(sources: Sources, *, changes: int = CHANGES_SHOWN) -> Overview:
     return Overview(now, daemon, status, last_lines(config.state_directory / LOG, changes))
 
 
-def by_ledger(sites: Iterable[Sources]) -> dict[str, Sources]:
-    """Return the paths of the shared ledgers of these sites, each with the first site that uses it."""
-    found: dict[str, Sources] = {}
-    for sources in sites:
+def by_ledger(sites: Mapping[str, Sources]) -> dict[Path, dict[str, Sources]]:
+    """Return the paths of the shared ledgers of these sites, each with the sites that use it, by name."""
+    found: dict[Path, dict[str, Sources]] = {}
+    for name, sources in sites.items():
         if path := sources.config().ledger_path:
-            found.setdefault(str(path), sources)
+            found.setdefault(path, {})[name] = sources
     return found
 
 
-def ledger_use(sources: Sources) -> LedgerUse | None:
-    """Return what is left in a site's shared ledger, and who shares it; None where it has none. Raises StateError."""
-    config, now = sources.config(), sources.clock()
-    if config.ledger_path is None:  # since a moment
-        return None
-    return LedgerLooks().look_at_shared(config, config.ledger_path, now)
+def ledger_use(path: Path, sites: Mapping[str, Sources]) -> LedgerUse:
+    """Return how these sites, of which there is at least one, share the ledger at this path. Raises StateError."""
+    looks = LedgerLooks()
+    looked = {name: looks.look_at_shared(each.config(), path, each.clock()) for name, each in sites.items()}
+    balances, sharing = next(iter(looked.values()))
+    of_all = tuple(sharing_warnings(sharing, {}))
+    of_sites = {name: tuple(sharing_warnings(*each[::-1]))[len(of_all) :] for name, each in looked.items()}
+    return LedgerUse(sharing_outline(sharing, balances), of_all, of_sites)
 
 
 def is_ready(sources: Sources) -> bool:
@@ -147,12 +171,7 @@ def is_ready(sources: Sources) -> bool:
     config, now, daemon = sources.config(), sources.clock(), sources.control.state()
     with open_state(config.state_directory, config.site) as database:
         last = last_whole_sync(database)
-    return last is not None and not is_old(last, daemon, now)
-
-
-def is_old(last_good: datetime, daemon: DaemonState, now: datetime) -> bool:
-    """Return whether the last good sync is older than two intervals."""
-    return now - last_good > 2 * daemon.interval
+    return last is not None and not is_old(last, daemon.interval, now)
 
 
 def one_sync(sources: Sources, sync: str, *, limit: int, offset: int = 0) -> tuple[StoredReport, list[Line]] | None:

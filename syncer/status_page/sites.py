@@ -19,4 +19,4 @@ class Sites:
     current: Callable[[], Mapping[str, Sources]]
     """Returns the sites by name, in the order of their configs. Safe in any thread; it waits for nothing."""
     left_out: Callable[[], Mapping[str, str]] = dict
-    """Returns the paths of the configs that are left out, each with the reason, one finding a line."""
+    """Returns the absolute paths of the configs that are left out, each with the reason, one finding a line."""

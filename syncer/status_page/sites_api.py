@@ -13,11 +13,12 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
+from syncer.status.attention import is_old
 from syncer.status.buckets import LedgerLooks
-from syncer.status_page.api import live, of_daemon, site_quota_json, site_status_json
+from syncer.status_page.api import left_out_json, live, of_daemon, site_quota_json, site_status_json
 from syncer.status_page.explained import explained
 from syncer.status_page.metrics import CONTENT_TYPE, Counters, exposition
-from syncer.status_page.reading import Sources, gauges, is_old
+from syncer.status_page.reading import Sources, gauges
 from syncer.status_page.requests import reads_of, sites_of
 
 T = TypeVar("T")
@@ -27,7 +28,8 @@ log = logging.getLogger("syncer.daemon")
 
 async def status(request: Request) -> Response:
     """Respond to `GET /api/v1/status`."""
-    return JSONResponse({"sites": await _documents(request, site_status_json), **_left_out_json(request)})
+    documents = await _documents(request, site_status_json)
+    return JSONResponse({"sites": documents, "left_out": left_out_json(sites_of(request))})
 
 
 async def quota(request: Request) -> Response:
@@ -37,14 +39,17 @@ async def quota(request: Request) -> Response:
 
 async def names(request: Request) -> Response:
     """Respond to `GET /api/v1/sites`, from memory."""
-    return JSONResponse({"sites": list(sites_of(request).current()), **_left_out_json(request)})
+    sites = sites_of(request)
+    return JSONResponse({"sites": list(sites.current()), "left_out": left_out_json(sites)})
 
 
 async def ready(request: Request) -> Response:
     """Respond to `GET /readyz`, from memory."""
     sites = sites_of(request)
-    late = [name for name, sources in sites.current().items() if not _is_ready(sources)]
-    not_ready = [f"no good sync of the whole site within two intervals: {', '.join(late)}"] if late else []
+    current = sites.current()
+    late = [name for name, sources in current.items() if not _is_ready(sources)]
+    not_ready = [] if current else ["no site is left"]
+    not_ready += [f"no good sync of the whole site within two intervals: {', '.join(late)}"] if late else []
     if left_out := sites.left_out():
         not_ready.append(f"left out: {', '.join(left_out)}")
     if not_ready:
@@ -75,12 +80,7 @@ ROUTES = [
 
 def _is_ready(sources: Sources) -> bool:
     daemon = sources.control.state()
-    return daemon.last_whole is not None and not is_old(daemon.last_whole, daemon, sources.clock())
-
-
-def _left_out_json(request: Request) -> dict[str, object]:
-    left_out = sites_of(request).left_out()
-    return {"left_out": [{"config": path, "message": message} for path, message in left_out.items()]}
+    return daemon.last_whole is not None and not is_old(daemon.last_whole, daemon.interval, sources.clock())
 
 
 async def _documents(request: Request, function: Callable[[Sources], dict[str, object]]) -> dict[str, object]:
