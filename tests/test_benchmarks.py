@@ -21,11 +21,13 @@ from benchmarks.pages import page_paths
 from benchmarks.site import make_site, true_counts, up_to_date
 from syncer.simulator.server import Simulator
 from syncer.simulator.world import World
+from tests.examples import PROVING
 
 ROOT = Path(__file__).parent.parent
 ENTRIES = [entry for contest in CONTESTS for entry in contest.entries]
 
 
+@pytest.mark.skipif(not PROVING, reason="takes half a minute; ./dev prove runs it")
 @pytest.mark.storm
 def test_the_benchmarks_run_and_tell_every_figure(tmp_path: Path) -> None:
     names = [name for name in NAMES if name != "cold"]  # it would empty the page cache of this machine

@@ -21,6 +21,7 @@ from syncer.demo import PACKAGE
 from syncer.simulator.server import Simulator
 from syncer.simulator.world import World
 from tests.doc_blocks import DOCS, ROOT, Block, blocks, git
+from tests.examples import PROVING
 from tests.places import need
 from tests.ports import free_port
 from tests.site import KEY
@@ -106,6 +107,7 @@ def package_index(bare: dict[str, str], tmp_path: Path) -> None:
         pytest.skip("needs a package index")
 
 
+@pytest.mark.skipif(not PROVING, reason="takes half a minute; ./dev prove runs it")
 @pytest.mark.storm
 @pytest.mark.usefixtures("package_index")
 def test_pipx_installs_syncer_with_apprise_and_the_cron_job_syncs(home: Path, bare: dict[str, str]) -> None:
@@ -131,6 +133,7 @@ def test_pipx_installs_syncer_with_apprise_and_the_cron_job_syncs(home: Path, ba
     assert page.name in ran.stderr
 
 
+@pytest.mark.skipif(not PROVING, reason="takes half a minute; ./dev prove runs it")
 @pytest.mark.storm
 @pytest.mark.usefixtures("package_index")
 def test_an_installation_for_the_whole_system_can_be_read_by_the_user_of_a_service(

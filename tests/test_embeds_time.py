@@ -168,7 +168,7 @@ def test_the_beginning_of_code_or_a_comment_repeated_takes_linear_time(suffix: s
 def test_many_matches_on_a_line_of_a_mebibyte_take_linear_time(line: str) -> None:
     form = FORMS[0]
     for piece in (form.example, f"{form.example} ``", "%%x", "````x", "``` x`` ", "$$ ", "`a` ", "<!-- --> ", "----"):
-        for suffix in (".md", ".adoc"):
+        for suffix in (".md", ".adoc") if PROVING else (".md",):
             assert_linear(repeated(line * (64 << 10), piece), form, suffix, small=128 << 10)
 
 

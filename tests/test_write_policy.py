@@ -204,7 +204,7 @@ class PolicyMachine(SiteMachine):
 
 @pytest.mark.parametrize(
     ("examples", "steps"),
-    [(3, 20), pytest.param(120 if PROVING else 15, 40, marks=pytest.mark.storm)],
+    [(3, 20), pytest.param(120 if PROVING else 8, 40, marks=pytest.mark.storm)],
     ids=["some", "many"],
 )
 def test_no_policy_writes_too_late_too_soon_or_an_older_reading(examples: int, steps: int) -> None:
