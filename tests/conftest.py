@@ -20,7 +20,7 @@ from syncer.simulator.server import Simulator
 from syncer.simulator.world import World
 from tests.clockwork import Clock
 from tests.crash.warm import Warm
-from tests.examples import examples
+from tests.examples import examples, some_cases
 from tests.forks import stop
 from tests.site import KEY, Ran, Run, Site, kept_log
 
@@ -62,11 +62,19 @@ def pytest_collection(session: pytest.Session) -> None:
 
 
 @pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Has each worker begin with long tests: while the last of these takes its time, the others find short ones."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Try a part of the cases of large storms, if only a part of the examples is wanted; and begin with long tests.
+
+    Each worker does so: while the last long test takes its time, the others find short ones.
+    """
     workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
-    long = [item for item in items if item.get_closest_marker("storm")]
     short = [item for item in items if not item.get_closest_marker("storm")]
+    cases: dict[str, list[pytest.Item]] = {}
+    for item in items:
+        if item.get_closest_marker("storm"):
+            cases.setdefault(item.nodeid.partition("[")[0], []).append(item)
+    long = [item for each in cases.values() for item in some_cases(each)]
+    config.hook.pytest_deselected(items=[item for each in cases.values() for item in each if item not in set(long)])
     items[:] = [item for number in range(workers) for each in (long, short) for item in _share(each, number, workers)]
 
 

@@ -17,6 +17,7 @@ from syncer.simulator.clock import Clock
 from syncer.simulator.server import Simulator
 from syncer.simulator.world import World
 from tests.daemon_process import Daemon
+from tests.examples import PROVING
 from tests.site import Site, crlf, ids, plain
 from tests.steered import served_sites
 
@@ -26,8 +27,9 @@ pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason="no browser here; on Debian: apt-get install chromium"),
 ]
 
-WIDTHS = (360, 1280)
-SCHEMES = ("light", "dark")
+SCREENS = [(360, "light"), (1280, "dark"), *([(360, "dark"), (1280, "light")] if PROVING else [])]
+"""Widths in pixels, and colour schemes."""
+
 READINGS = 12
 
 
@@ -83,14 +85,14 @@ def sites_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             yield served.url
 
 
-@pytest.fixture(params=[(width, scheme) for width in WIDTHS for scheme in SCHEMES], ids=str)
+@pytest.fixture(params=SCREENS, ids=str)
 def page(browser: Browser, page_url: str, request: pytest.FixtureRequest) -> Iterator[Page]:
     """A page without JavaScript, in each width and colour scheme. Any complaint of the browser fails the test."""
     with opened(browser, page_url, *request.param) as page:
         yield page
 
 
-@pytest.fixture(params=[(width, scheme) for width in WIDTHS for scheme in SCHEMES], ids=str)
+@pytest.fixture(params=SCREENS, ids=str)
 def sites_page(browser: Browser, sites_url: str, request: pytest.FixtureRequest) -> Iterator[Page]:
     """The same, of several sites."""
     with opened(browser, sites_url, *request.param) as page:

@@ -156,7 +156,7 @@ def test_only_the_first_problems_of_a_large_file_are_listed() -> None:
 
 
 @pytest.mark.storm
-@pytest.mark.parametrize(("path", "key"), [("a.json", "[].id"), ("a.csv", "id")])
+@pytest.mark.parametrize(("path", "key"), [("a.csv", "id"), *([("a.json", "[].id")] if PROVING else [])])
 def test_a_large_file_takes_memory_for_its_slots_and_for_one_piece_of_it(path: str, key: str) -> None:
     items, table = file(40_000), "".join(f"{ID},{number}\n" for number in range(40_000))
     data = items if path == "a.json" else f"id,views\n{table}".encode()
