@@ -206,8 +206,8 @@ def test_a_site_whose_disk_is_frozen_keeps_no_other_waiting_neither_while_it_run
                 synced(daemon, "shop", 2)
                 threads = len(os.listdir(f"/proc/{daemon.process.pid}/task"))
                 synced(daemon, "shop", 4)
-                more = len(os.listdir(f"/proc/{daemon.process.pid}/task")) - threads
-                assert more <= 1, "what hangs is not tried again before it has ended"
+                # what hangs is not tried again before it has ended; other threads begin and end all the time
+                until(lambda: len(os.listdir(f"/proc/{daemon.process.pid}/task")) <= threads + 1)
                 subprocess.run(["fsfreeze", "-u", str(made.place)], check=True)
                 synced(daemon, "own")
                 daemon.send(signal.SIGTERM)
