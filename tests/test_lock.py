@@ -16,7 +16,7 @@ import pytest
 
 from syncer.errors import Locked, StateError, Stopped
 from syncer.state.lock import POLL_SECONDS, DaemonAddress, DaemonLock, daemon_address, hold_lock
-from tests.places import everybodys_directory, run_python
+from tests.places import everybodys_directory, fill, run_python, small_disk
 
 HOLDER = """
 import sys
@@ -227,6 +227,28 @@ def test_the_address_of_a_daemon_is_its_socket_and_the_prefix_of_the_site_and_su
         lock.keep()
         assert daemon_address(state) == DaemonAddress(named, prefix)
     assert written == os.fsencode(named) + (b"\0" + prefix.encode() if prefix else b"")
+
+
+def test_a_daemon_that_could_not_start_on_a_full_disk_holds_no_lock_and_starts_once_there_is_room(
+    tmp_path: Path,
+) -> None:
+    """The process that failed to note its number kept the lock, and took itself for another daemon."""
+    with small_disk(tmp_path / "disk", 100) as disk:
+        state, named = disk / "state", tmp_path / "s"
+        DaemonLock(state).close()
+        os.truncate(state / "daemon.lock", 0)
+        filler = fill(disk)
+        with pytest.raises(StateError, match="No space left"):
+            DaemonLock(state)
+        filler.unlink()
+        with closing(DaemonLock(state)) as lock, socket.socket(socket.AF_UNIX) as made:
+            made.bind(str(named))
+            filler = fill(disk)
+            with pytest.raises(StateError, match="No space left"):
+                lock.name_socket(named)
+            filler.unlink()
+            lock.keep()
+            assert daemon_address(state) == DaemonAddress(named)
 
 
 def test_a_link_that_a_killed_daemon_left_and_that_leads_to_our_socket_through_another_sites_link_is_replaced(

@@ -155,6 +155,8 @@ class DaemonLock:
     def keep(self) -> None:
         """Check that the state's directory still exists; if it was removed, create it and take the lock again.
 
+        The daemon's address is written again, too, if it is not there.
+
         Raises StateError if its disk is no longer mounted: data written now would be hidden once it is mounted again.
         """
         try:
@@ -169,8 +171,8 @@ class DaemonLock:
         if not self._is_current():
             self.close()
             self._take()
-            if self._address:
-                self.name_socket(*self._address, self._link)
+        if self._address and not self._is_named(self._address):  # the state was removed, or its disk was full
+            self.name_socket(*self._address, self._link)
 
     def close(self) -> None:
         """Release the lock."""
@@ -198,6 +200,13 @@ class DaemonLock:
         except (FileNotFoundError, NotADirectoryError):
             return False
 
+    def _is_named(self, address: DaemonAddress) -> bool:
+        try:
+            written = _written_address(self._directory / DAEMON_ADDRESS)
+        except OSError:
+            return False
+        return written == address and (self._link is None or _leads_to(self._link, address.socket))
+
     def _take(self) -> None:
         self._descriptor = _open(self._directory, DAEMON_LOCK)
         self._device = os.fstat(self._descriptor).st_dev
@@ -209,8 +218,12 @@ class DaemonLock:
                 raise Locked(
                     f"Another daemon (process {holder}) already uses the state in {self._directory}; stop it first"
                 )
-        with _writing(self._directory):
-            rewrite(self._descriptor, b"%d\n" % os.getpid())
+        try:
+            with _writing(self._directory):
+                rewrite(self._descriptor, b"%d\n" % os.getpid())
+        except StateError:
+            self.close()  # else the next try in this process would meet the lock of this one
+            raise
 
 
 def _make_link(link: Path, target: Path) -> None:
