@@ -243,6 +243,23 @@ def test_a_new_config_after_a_failure_is_tried_at_once(clock: Clock) -> None:
         daemon.next()
 
 
+def test_a_sync_that_fails_after_its_config_was_replaced_is_repeated_at_once(clock: Clock) -> None:
+    """The new config was read too early to end the wait: a repaired key was tried hours later."""
+    gate = Gate()
+    with Daemon(clock, every="6h", last=START) as daemon:
+        daemon.doing = lambda: replace(gate.sync(), exit=3)
+        daemon.move(6 * HOUR)
+        gate.wait()
+        daemon.new_schedule = {"every": "6h"}
+        daemon.settle()
+        gate.release()
+        gate.wait()
+        gate.release()
+        daemon.idle()
+        due = daemon.control.state().next_sync
+        assert due and due > clock.now(), "it failed with the new config, too"
+
+
 def test_a_spent_quota_is_logged_once_a_day_with_the_time_of_its_reset(
     clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:

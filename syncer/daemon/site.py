@@ -99,10 +99,11 @@ class SiteEnvironment:
 class FinishedSync:
     """How a sync ended: what its thread passes to the main thread."""
 
+    config: DaemonConfig
+    """What it was made with."""
     trigger: Trigger | None
     """What triggered it; None: the schedule."""
     unread_since: datetime | None
-    """As it was requested."""
     result: SyncReport | BaseException
 
 
@@ -298,9 +299,7 @@ class DaemonSite:
 
     def settle(self, now: datetime) -> None:
         """Take what came of the syncs that have ended; the scheduler begins no more of them."""
-        with self._lock:
-            agenda = self._agenda
-        self.note(self._after_finished(agenda, now))
+        self.note(self._after_finished(self.agenda, now))
 
     def queued(self, due: datetime) -> None:
         """Note that a sync waits for its turn."""
@@ -332,9 +331,9 @@ class DaemonSite:
         request = SyncRequest(bool(trigger), bool(trigger and trigger.accept), since, self._advance, self._note_wait)
         with about(self.name):
             try:
-                return FinishedSync(trigger, since, config.sync(request))
+                return FinishedSync(config, trigger, since, config.sync(request))
             except BaseException as error:  # noqa: BLE001 - whatever it is, the next sync runs
-                return FinishedSync(trigger, since, error)
+                return FinishedSync(config, trigger, since, error)
 
     def build(self, build: BuildJob) -> None:
         """Call the build hook if it is due, in a thread of its own. It never raises."""
@@ -354,16 +353,13 @@ class DaemonSite:
         """Return the agenda after the syncs that ended since the last check; log each, and close its ticket."""
         while not self._finished.empty():
             finished = self._finished.get()
-            result, triggered = finished.result, finished.trigger is not None
-            last = self._last
+            result, last = finished.result, self._last
+            agenda = self._after(agenda, finished, now)
             if isinstance(result, SyncReport):
-                share, since = self._rng.random(), finished.unread_since
-                agenda = agenda.after_report(result, now, share, triggered=triggered, unread_since=since)
                 self._log.log_report(result, agenda.start)
                 trouble, document = None, json.loads(stored_json(result))
                 last = last_sync(document)
             else:
-                agenda = agenda.after_error(result, now)
                 daemon_log.log_error(result, agenda.start)
                 trouble, document = trouble_of(result)
             if finished.trigger:
@@ -375,6 +371,16 @@ class DaemonSite:
                 if not self._unfinished:
                     self._progress = None
         return agenda
+
+    def _after(self, agenda: Agenda, finished: FinishedSync, now: datetime) -> Agenda:
+        """Return the agenda after this sync. One that failed with a config that was replaced meanwhile is repeated."""
+        result, triggered, since = finished.result, finished.trigger is not None, finished.unread_since
+        if isinstance(result, SyncReport):
+            share = self._rng.random()
+            agenda = agenda.after_report(result, now, share, triggered=triggered, unread_since=since)
+        else:
+            agenda = agenda.after_error(result, now)
+        return agenda if finished.config is self._config else agenda.after_config(agenda.schedule, now, share=0)
 
     def _advance(self, stage: Stage, done: int, of: int | None) -> None:
         with self._lock:
