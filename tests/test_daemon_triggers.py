@@ -257,7 +257,8 @@ def test_a_sync_that_fails_after_its_config_was_replaced_is_repeated_at_once(clo
         gate.release()
         daemon.idle()
         due = daemon.control.state().next_sync
-        assert due and due > clock.now(), "it failed with the new config, too"
+        assert due
+        assert due > clock.now(), "it failed with the new config, too"
 
 
 def test_a_spent_quota_is_logged_once_a_day_with_the_time_of_its_reset(
