@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+import tempfile
 from datetime import timedelta
 from pathlib import Path
 
@@ -168,6 +169,18 @@ def test_without_git_the_sync_says_so(author: Author, monkeypatch: pytest.Monkey
         patch.setenv("PATH", str(author.room))
         report = author.site.sync()
     assert [problem.message for problem in report.problems] == ["the `git` command was not found; install git"]
+
+
+def test_without_a_directory_for_temporary_files_the_sync_says_so(
+    author: Author, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(tempfile, "tempdir", str(author.room / "removed"))
+        report = author.site.sync()
+    assert {problem.message for problem in report.problems} == {
+        "syncer cannot write a temporary file for git: No such file or directory. Free some space, or set TMPDIR"
+    }
+    assert author.site.sync(NOON + timedelta(hours=1)).commit
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import subprocess
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -14,6 +13,7 @@ from typing import NamedTuple
 from syncer.errors import GitError
 from syncer.git.repository import Blob, Repository
 from syncer.git.run import git, running
+from syncer.git.temporary import file_of, scratch_directory
 
 PLAIN_INDEX = ("-c", "core.splitIndex=false", "-c", "core.untrackedCache=false", "-c", "core.fsmonitor=false")
 """Options for a temporary index: it needs nothing that makes later commands faster."""
@@ -31,19 +31,17 @@ class TreeEntry(NamedTuple):
 
 def read_blobs(repository: Repository, names: Iterable[str]) -> Iterator[bytes]:
     """Yield the texts of these blobs, or of other objects, in order. Raises GitError."""
-    with tempfile.TemporaryFile() as wanted:
-        wanted.writelines(f"{name}\n".encode() for name in names)
-        wanted.seek(0)
-        with running(repository.top, "cat-file", "--batch", "--buffer", stdin=wanted) as process:
-            assert process.stdout is not None
-            while head := process.stdout.readline():
-                name, *rest = head.decode().split()
-                if len(rest) != 2:
-                    raise GitError(
-                        f"git cannot read the object {name} ({' '.join(rest)}); run `git fetch`, or `git fsck` to find"
-                        " what is damaged"
-                    )
-                yield process.stdout.read(int(rest[1]) + 1)[:-1]
+    wanted = file_of(f"{name}\n".encode() for name in names)
+    with wanted, running(repository.top, "cat-file", "--batch", "--buffer", stdin=wanted) as process:
+        assert process.stdout is not None
+        while head := process.stdout.readline():
+            name, *rest = head.decode().split()
+            if len(rest) != 2:
+                raise GitError(
+                    f"git cannot read the object {name} ({' '.join(rest)}); run `git fetch`, or `git fsck` to find"
+                    " what is damaged"
+                )
+            yield process.stdout.read(int(rest[1]) + 1)[:-1]
 
 
 def read_texts(repository: Repository, names: Sequence[str]) -> Iterator[bytes]:
@@ -83,7 +81,7 @@ def write_commit(
 
     It is signed if git is configured to sign. `variables` name the author. Raises GitError.
     """
-    with tempfile.TemporaryDirectory(prefix="syncer-") as scratch:
+    with scratch_directory() as scratch:
         in_index = partial(git, repository.top, *PLAIN_INDEX, variables={"GIT_INDEX_FILE": str(Path(scratch, "index"))})
         in_index("read-tree", parent)
         in_index("update-index", "-z", "--index-info", stdin=index_info(entries))

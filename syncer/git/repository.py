@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from functools import cache
 from operator import itemgetter
 from pathlib import Path
-from tempfile import TemporaryFile
 from typing import IO, NamedTuple
 
 from syncer.errors import GitError
 from syncer.git.run import git, git_or_none, inside_work_tree, running
+from syncer.git.temporary import file_of
 
 FILE_MODES = {"100644", "100755"}
 
@@ -183,17 +183,15 @@ def changed_by(repository: Repository, commits: Iterable[str]) -> Generator[tupl
     Merges, root commits and the last commit of a shallow clone yield nothing: they do not have exactly one parent.
     """
     words = ["diff-tree", "--stdin", "-r", "-z", "--raw", "--no-renames", "--ignore-submodules=none", "--full-index"]
-    with TemporaryFile() as names:
-        names.writelines(f"{commit}\n".encode() for commit in commits)
-        names.seek(0)
-        with running(repository.top, *words, stdin=names) as process:
-            assert process.stdout is not None
-            fields, commit = _fields(process.stdout), ""
-            for field in fields:
-                if field.startswith(":"):
-                    yield commit, _difference(field, next(fields))
-                else:
-                    commit = field
+    asked = file_of(f"{commit}\n".encode() for commit in commits)
+    with asked, running(repository.top, *words, stdin=asked) as process:
+        assert process.stdout is not None
+        fields, commit = _fields(process.stdout), ""
+        for field in fields:
+            if field.startswith(":"):
+                yield commit, _difference(field, next(fields))
+            else:
+                commit = field
 
 
 def _differences(repository: Repository, command: Sequence[str], under: str) -> Iterator[Difference]:

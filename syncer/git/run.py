@@ -12,11 +12,11 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from tempfile import TemporaryFile
 from types import MappingProxyType
 from typing import IO
 
 from syncer.errors import GitError
+from syncer.git.temporary import file_of
 
 COMMAND_TIMEOUT = 60
 """Seconds that one git command may take."""
@@ -86,7 +86,7 @@ def running(
 
     `stdin` is a file to read, or subprocess.PIPE. Buffered input is flushed at the end of the block.
     """
-    with TemporaryFile() as err:
+    with file_of() as err:
         process = _started(directory, arguments, variables or {}, (stdin, subprocess.PIPE, err))
         limit = threading.Timer(STREAM_TIMEOUT, end, [process])
         limit.daemon = True
@@ -150,9 +150,7 @@ def _run(
     Git runs in a session of its own, so it and ssh have no terminal to prompt on. It reads and writes files, not pipes:
     a process that it leaves running, such as a shared ssh connection, would keep a pipe open.
     """
-    with TemporaryFile() as given, TemporaryFile() as out, TemporaryFile() as err:
-        given.writelines(stdin)
-        given.seek(0)
+    with file_of(stdin) as given, file_of() as out, file_of() as err:
         process = _started(directory, arguments, variables, (given, out, err), pass_fds)
         try:
             code = _wait(process, _name(arguments), timeout, stopped)
