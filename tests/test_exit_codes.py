@@ -107,6 +107,21 @@ def test_what_cannot_work_is_exit_2_with_one_sentence_and_nothing_is_done(
     assert (youtube.requests, tree(full.root / "content")) == (0, before)
 
 
+def test_a_site_whose_path_is_not_utf_8_is_refused_by_every_command_that_writes(full: Site) -> None:
+    place = full.root.with_name("caf\udce9")
+    try:
+        full.root.rename(place)
+    except (OSError, UnicodeEncodeError):
+        pytest.skip("this file system has only names in UTF-8")
+    for command, code in (("sync", 2), ("check", 1), ("daemon", 2)):
+        done = subprocess.run(
+            [sys.executable, "-m", "syncer", "-c", f"{place}/config/syncer.yaml", command],
+            env=_environment(), capture_output=True, text=True, check=False, timeout=60,
+        )  # fmt: skip
+        assert (done.returncode, "Traceback" in done.stderr) == (code, False), done.stderr
+        assert "the path of the site is not valid UTF-8; rename its directory" in done.stdout + done.stderr
+
+
 def test_every_finding_in_a_broken_config_is_reported_at_once_with_its_line(full: Site, syncer: Run) -> None:
     full.config.write_text(
         "collections:\n  - directory: content\n    fields: {video_id: vid_id, counts: {viewCounts: views}}\n"

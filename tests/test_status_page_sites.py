@@ -147,6 +147,14 @@ def test_configs_that_are_left_out_are_shown_with_the_reason(page: ServedSites) 
     assert samples(page)["syncer_sites_left_out"] == 2
 
 
+def test_a_config_whose_name_is_not_utf_8_is_named_with_escapes(page: ServedSites) -> None:
+    page.left_out["/etc/sites.d/caf\udce9.yaml"] = "invalid"
+    for document in ("status", "sites", "daemon"):
+        assert page.get(f"/api/v1/{document}").document["left_out"][0]["config"] == "/etc/sites.d/caf\udce9.yaml"
+    assert "left out: /etc/sites.d/caf\\udce9.yaml" in page.get("/readyz").text
+    assert page.get("/").status == 200
+
+
 def test_each_site_has_the_whole_page_of_today_below_its_name(sites: list[Site], page: ServedSites) -> None:
     sites[0].put("content/odd.md", plain(ids(2)[1], "1.2M", 2))
     sync = triggered(page, "blog")["sync"]

@@ -26,7 +26,7 @@ from syncer.state.damage import (
     odd_rows,
     shape_of,
 )
-from syncer.state.directory import CANNOT_WRITE, DATABASE_FILE, prepare_directory, require_usable
+from syncer.state.directory import CANNOT_WRITE, DATABASE_FILE, NOT_UTF8, prepare_directory, require_usable
 from syncer.state.schema import COPIED, MIGRATIONS
 
 FILES = (DATABASE_FILE, f"{DATABASE_FILE}-wal", f"{DATABASE_FILE}-shm", f"{DATABASE_FILE}-journal")
@@ -328,6 +328,8 @@ def _explained(what: str, connection: sqlite3.Connection | None = None, path: Pa
             with suppress(OSError):  # without permission to write, each command reports the damage
                 os.close(open_own(path.with_name(SUSPECT), os.O_WRONLY | os.O_CREAT))
         raise StateDamaged(f"{what}: {error}") from error
+    except UnicodeEncodeError as error:
+        raise StateError(f"{what}: {NOT_UTF8}") from error
 
 
 def _shows_damage(error: Exception, connection: sqlite3.Connection | None) -> bool:

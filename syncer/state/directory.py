@@ -29,6 +29,8 @@ from syncer.own_files import (
 CANNOT_WRITE = "check its permissions, or set `state.directory`"
 """What to do if the directory cannot be written."""
 
+NOT_UTF8 = "the path of the site is not valid UTF-8; rename its directory"
+
 DATABASE_FILE = "state.sqlite3"
 
 WRITER_LOCK = "lock"
@@ -101,6 +103,10 @@ def require_place(site: Path, directory: Path) -> None:
         raise StateError(
             f"The site's directory {site} is {what}; mount its disk, put it back, or correct `site` in the config"
         )
+    try:
+        os.path.realpath(site).encode()
+    except UnicodeEncodeError as error:
+        raise StateError(f"{site}: {NOT_UTF8}") from error
     if not (directory.parent.exists() or directory.is_relative_to(site)):
         raise _without_parent(directory)
 

@@ -7,12 +7,13 @@ from dataclasses import asdict
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from syncer.control import Control, DaemonState, Ticket
 from syncer.diff_log.lines import timestamp
 from syncer.status.documents import history_json, quota_json, status_json, video_json
+from syncer.status_page.json_response import JsonResponse
 from syncer.status_page.metrics import CONTENT_TYPE, Counters, exposition
 from syncer.status_page.reading import Sources, gauges, is_ready, one_sync, overview, readings_of, videos
 from syncer.status_page.requests import (
@@ -34,19 +35,19 @@ from syncer.status_page.sites import Sites
 
 def status(request: Request) -> Response:
     """Respond to `GET /api/v1/status`."""
-    return JSONResponse(site_status_json(sources_of(request)))
+    return JsonResponse(site_status_json(sources_of(request)))
 
 
 def quota(request: Request) -> Response:
     """Respond to `GET /api/v1/quota`."""
-    return JSONResponse(site_quota_json(sources_of(request)))
+    return JsonResponse(site_quota_json(sources_of(request)))
 
 
 def syncs(request: Request) -> Response:
     """Respond to `GET /api/v1/syncs`."""
     limit, offset = page_of(request)
     outlines = overview(sources_of(request), changes=0).status.syncs
-    return JSONResponse({"syncs": list(outlines)[offset : offset + limit]})
+    return JsonResponse({"syncs": list(outlines)[offset : offset + limit]})
 
 
 def sync(request: Request) -> Response:
@@ -54,7 +55,7 @@ def sync(request: Request) -> Response:
     limit, offset = page_of(request)
     found = one_sync(sources_of(request), sync_of(request), limit=limit, offset=offset)
     report, changes = found_or_404(found, "There is no report of this sync.")
-    return JSONResponse({**report, "changes": [dict(line) for line in changes]})
+    return JsonResponse({**report, "changes": [dict(line) for line in changes]})
 
 
 async def trigger(request: Request) -> Response:
@@ -62,13 +63,13 @@ async def trigger(request: Request) -> Response:
     control = sources_of(request).control
     ticket = control.trigger(_accepts(await request.body()))
     headers = {"Location": frame_of(request).address(f"/api/v1/triggers/{ticket.number}")}
-    return JSONResponse(ticket_json(ticket, control), 202, headers)
+    return JsonResponse(ticket_json(ticket, control), 202, headers)
 
 
 async def triggered(request: Request) -> Response:
     """Respond to `GET /api/v1/triggers/{number}`."""
     control = sources_of(request).control
-    return JSONResponse(ticket_json(ticket_of(request, control), control))
+    return JsonResponse(ticket_json(ticket_of(request, control), control))
 
 
 def search(request: Request) -> Response:
@@ -78,14 +79,14 @@ def search(request: Request) -> Response:
     limit, offset = page_of(request)
     wanted, state = search_of(request), state_of(request)
     total, found = videos(sources_of(request), wanted, state, limit=limit, offset=offset)
-    return JSONResponse({"total": total, "videos": [video_json(video) for video in found]})
+    return JsonResponse({"total": total, "videos": [video_json(video) for video in found]})
 
 
 def history(request: Request) -> Response:
     """Respond to `GET /api/v1/videos/{video}/history`."""
     video = video_of(request)
     readings = readings_of(sources_of(request), video)
-    return JSONResponse(history_json(video, found_or_404(readings or None, "There are no readings of this video.")))
+    return JsonResponse(history_json(video, found_or_404(readings or None, "There are no readings of this video.")))
 
 
 async def live(_request: Request) -> Response:
@@ -97,7 +98,7 @@ async def of_daemon(request: Request) -> Response:
     """Respond to `GET /api/v1/daemon`, from memory."""
     sites = sites_of(request)
     documents = {name: daemon_json(sources.control.state()) for name, sources in sites.current().items()}
-    return JSONResponse({"sites": documents, "left_out": left_out_json(sites)})
+    return JsonResponse({"sites": documents, "left_out": left_out_json(sites)})
 
 
 def ready(request: Request) -> Response:

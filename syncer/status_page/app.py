@@ -7,7 +7,7 @@ from importlib import resources
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
@@ -16,6 +16,7 @@ from syncer.status_page import api, site_pages
 from syncer.status_page.explained import explained
 from syncer.status_page.frame import page
 from syncer.status_page.guard import AT_ONCE, AT_ONCE_OF_SITES, Entry, Guard
+from syncer.status_page.json_response import JsonResponse
 from syncer.status_page.markup import tag
 from syncer.status_page.metrics import Counters
 from syncer.status_page.requests import frame_of, path_of
@@ -65,7 +66,7 @@ async def explain(request: Request, error: Exception) -> Response:
     """Return the response to a request that ended in an error: JSON for programs, otherwise a page."""
     found = explained(error)
     if path_of(request).startswith(FOR_PROGRAMS):
-        return JSONResponse(found.document, found.status)
+        return JsonResponse(found.document, found.status)
     frame = frame_of(request)
     heading = HEADINGS.get(found.status, f"Error {found.status}")
     return page(

@@ -10,16 +10,18 @@ from typing import TypeVar
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from syncer.status.attention import is_old
 from syncer.status.buckets import LedgerLooks
 from syncer.status_page.api import left_out_json, live, of_daemon, site_quota_json, site_status_json
 from syncer.status_page.explained import explained
+from syncer.status_page.json_response import JsonResponse
 from syncer.status_page.metrics import CONTENT_TYPE, Counters, exposition
 from syncer.status_page.reading import Sources, gauges
 from syncer.status_page.requests import reads_of, sites_of
+from syncer.wording import safe
 
 T = TypeVar("T")
 
@@ -29,18 +31,18 @@ log = logging.getLogger("syncer.daemon")
 async def status(request: Request) -> Response:
     """Respond to `GET /api/v1/status`."""
     documents = await _documents(request, site_status_json)
-    return JSONResponse({"sites": documents, "left_out": left_out_json(sites_of(request))})
+    return JsonResponse({"sites": documents, "left_out": left_out_json(sites_of(request))})
 
 
 async def quota(request: Request) -> Response:
     """Respond to `GET /api/v1/quota`."""
-    return JSONResponse({"sites": await _documents(request, site_quota_json)})
+    return JsonResponse({"sites": await _documents(request, site_quota_json)})
 
 
 async def names(request: Request) -> Response:
     """Respond to `GET /api/v1/sites`, from memory."""
     sites = sites_of(request)
-    return JSONResponse({"sites": list(sites.current()), "left_out": left_out_json(sites)})
+    return JsonResponse({"sites": list(sites.current()), "left_out": left_out_json(sites)})
 
 
 async def ready(request: Request) -> Response:
@@ -51,7 +53,7 @@ async def ready(request: Request) -> Response:
     not_ready = [] if current else ["no site is left"]
     not_ready += [f"no good sync of the whole site within two intervals: {', '.join(late)}"] if late else []
     if left_out := sites.left_out():
-        not_ready.append(f"left out: {', '.join(left_out)}")
+        not_ready.append(f"left out: {safe(', '.join(left_out))}")
     if not_ready:
         return PlainTextResponse(f"not ready: {'; '.join(not_ready)}\n", 503)
     return PlainTextResponse("ready\n")
