@@ -248,7 +248,8 @@ class _Round:
         calm = replace(last_life, began=cleared, syncs=[s for s in last_life.syncs if s.began >= cleared])
         for name in self._ground.sites:
             if name in self._events.troubled:
-                self._wrong(late_syncs(calm, name, interval, None, signs))
+                begun = [sync.began for sync in last_life.syncs if sync.site == name and sync.began < cleared]
+                self._wrong(late_syncs(calm, name, interval, max(begun, default=None), signs))
                 continue
             before = None
             for life in self._lives:
