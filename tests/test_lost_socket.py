@@ -104,5 +104,6 @@ def test_no_socket_is_made_where_another_user_could_replace_it_nor_over_what_is_
         assert replace_removed(path) is None
     path.unlink()
     path.write_text("mine")
-    assert replace_removed(path) is None
+    with pytest.raises(ConfigError, match="another file has this name"):
+        replace_removed(path)
     assert path.read_text() == "mine"

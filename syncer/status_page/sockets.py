@@ -126,10 +126,11 @@ def replace_removed(path: Path) -> socket.socket | None:
     """Return a socket that listens at the path of one that was removed; None if that is still there.
 
     It may be on a disk that does not respond. Raises ConfigError where none can be made now, such as while the runtime
-    directory of the user is missing.
+    directory of the user is missing, or where another file has the name.
     """
-    if os.path.lexists(path):
-        return None
+    with suppress(OSError):
+        if stat.S_ISSOCK(path.lstat().st_mode):
+            return None
     directory, private = path.parent, _private_path()
     is_made = directory.parent == private.parent and directory.name.startswith(private.name)
     try:
