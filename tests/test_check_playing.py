@@ -24,6 +24,7 @@ from syncer.state.database import open_state
 from syncer.state.directory import DATABASE_FILE
 from syncer.state.play_states import StateChange, VideoPlay, count_states, video_plays
 from syncer.state.videos import missing_videos
+from syncer.status.buckets import open_ledger
 from syncer.status.report import SyncReport, brake_sentence_of
 from syncer.status.tables import TABLES
 from syncer.sync.forget import Selection, forget
@@ -450,8 +451,8 @@ def test_the_plan_says_how_many_checks_are_due_and_what_they_cost(site: Site) ->
     config = parse_config(site.config.read_text(encoding="utf-8"), site.config)
 
     def checks(at: datetime) -> PlayChecksAhead | None:
-        with open_state(site.state, site.root) as database:
-            return look_ahead(config, database, at, starts=None, days=1).checks
+        with open_state(site.state, site.root) as database, open_ledger(config, database, at) as ledger:
+            return look_ahead(config, database, ledger, at, starts=None, days=1).checks
 
     before = checks(NOON)
     site.sync()

@@ -18,6 +18,7 @@ from syncer.simulator.server import Simulator
 from syncer.simulator.world import Video, VideoState, World
 from syncer.state.database import open_to_read
 from syncer.state.videos import history
+from syncer.status.buckets import open_ledger
 from syncer.status.report import SyncReport, report_json
 from syncer.sync.forget import Selection, forget
 from syncer.sync.options import Options
@@ -348,8 +349,8 @@ def test_a_scheduled_sync_uses_its_part_of_the_units_and_one_by_hand_what_is_lef
     config = parse_config(sites.theirs.config.read_text(encoding="utf-8"), sites.theirs.config)
     database = open_to_read(sites.theirs.state, str(sites.theirs.root))
     assert database
-    with database:
-        daemon, alone = (look_ahead(config, database, NOON, starts=at, days=2) for at in (NOON, None))
+    with database, open_ledger(config, database, NOON) as ledger:
+        daemon, alone = (look_ahead(config, database, ledger, NOON, starts=at, days=2) for at in (NOON, None))
     assert (daemon.budget, daemon.units, [day.budget for day in daemon.days]) == (2, 1, [1, 2]), "of four a day"
     assert alone.budget == 4
     assert claims(sites.ledger) == before, "it only looks"

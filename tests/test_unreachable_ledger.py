@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shutil
 import sqlite3
 import threading
 from collections.abc import Callable
@@ -25,6 +27,7 @@ from syncer.sync.make import make_sync
 from syncer.sync.options import Environment, Listener, Options
 from tests.places import NOBODY, everybodys_directory, run_python
 from tests.site import KEY, NOON, QUICK, Run, Site, counts, crlf, ids, tree
+from tests.steered import served
 
 HOUR = timedelta(hours=1)
 VIDEOS = ids(60)
@@ -188,6 +191,85 @@ def test_a_state_that_is_damaged_too_is_recreated_and_nothing_is_requested(
     assert set(kinds(report)) == {ProblemKind.LEDGER_UNREACHABLE, ProblemKind.STATE_LOST}
 
 
+def test_what_is_known_of_a_site_is_shown_while_its_ledger_cannot_be_reached(
+    site: Site, ledger: Path, syncer: Run
+) -> None:
+    before = syncer("status", "--json").document
+    garbage(ledger)
+    ran = syncer("status")
+    assert (ran.code, ran.err) == (0, "")
+    (last,) = before["syncs"]
+    assert last["sync"] in ran.out
+    assert f"Quota ledger: {ledger} cannot be reached, so it is unknown how many units are left." in ran.out
+    assert "While it cannot be reached, syncs request nothing from YouTube." in ran.out
+    after = syncer("status", "--json").document
+    (sentence,) = after["attention"]
+    assert sentence.startswith(f"The ledger {ledger} is damaged")
+    assert (after["quota"]["stats"], after["quota"]["general"], after["units_a_day"]["budget"]) == (None, None, None)
+    assert f"{after['quota']['ledger']['error']}." in sentence
+    unknown = ("quota", "units_a_day", "attention", "next_sync", "quota_resets")
+    assert {key: after[key] for key in after if key not in unknown} == {
+        key: before[key] for key in before if key not in unknown
+    }
+    assert after["units_a_day"]["needed"] == before["units_a_day"]["needed"]
+
+
+def test_sites_whose_ledger_cannot_be_reached_are_shown_with_one_reason_for_all(
+    site: Site, ledger: Path, syncer: Run, tmp_path: Path
+) -> None:
+    other = Site(tmp_path / "other", site.url)
+    other.configure(quota="ledger: ../q")
+    (other.root / "content/lists").mkdir(parents=True)
+    other.put("content/a.md", crlf(ids(1, seed=9)[0], 1, 2))
+    other.sync(NOON)
+    garbage(ledger)
+    ran = syncer("-c", str(site.config), "-c", str(other.config), "status")
+    assert ran.code == 0
+    assert len(re.findall(r"^(?:site|other) +2026-11-22 20:00 ", ran.out, re.MULTILINE)) == 2
+    assert "2 of 2 sites need attention:" in ran.out
+    assert ran.out.count("is damaged") == 1
+
+
+def test_the_page_the_api_and_the_metrics_show_what_is_known_without_the_ledger(site: Site, ledger: Path) -> None:
+    garbage(ledger)
+    with served(site) as page:
+        overview = page.get("/")
+        assert overview.status == 200
+        assert f"{ledger} cannot be reached" in overview.text
+        assert "is damaged" in overview.text.partition('id="needs"')[2].partition("</section>")[0]
+        quota = page.get("/api/v1/quota").document["quota"]
+        assert (quota["stats"], quota["general"]) == (None, None)
+        assert "is damaged" in quota["ledger"]["error"]
+        assert "is damaged" in " ".join(page.get("/api/v1/status").document["attention"])
+        metrics = page.get("/metrics").text
+        assert "syncer_quota_units_left{" not in metrics, "unknown is not zero"
+        assert 'syncer_videos{state="known"} 60.0' in metrics
+
+
+@pytest.mark.parametrize("in_state", [True, False], ids=["synced", "never synced"])
+def test_the_plan_without_a_ledger_says_that_nothing_is_requested_and_why(
+    site: Site, ledger: Path, syncer: Run, in_state: bool
+) -> None:
+    if not in_state:
+        shutil.rmtree(site.state)
+    garbage(ledger)
+    ran = syncer("plan")
+    assert (ran.code, ran.err) == (0, "")
+    assert "`syncer sync` now requests 0 of 60 videos with 0 units." in ran.out
+    assert "    60  not requested  left out: no ledger\n" in ran.out
+    assert "is damaged" in ran.out
+    assert "While it cannot be reached, syncs request nothing" in ran.out
+    assert "quota day" not in ran.out, "no forecast from units that nobody knows"
+    plan = syncer("plan", "--json").document
+    assert (plan["videos"], plan["next"]["videos"], plan["budget"], plan["forecast"]) == (60, 0, None, None)
+    assert (plan["days"], plan["bands"]) == ([], [])
+    assert "is damaged" in plan["attention"][0]
+    for file in ledger.parent.glob("q*"):
+        file.unlink()
+    plan = syncer("plan", "--json").document
+    assert (plan["next"]["videos"], plan["budget"], plan["attention"]) == (60, 19_600, [])
+
+
 def a_link(ledger: Path) -> None:
     ledger.rename(ledger.with_name("other"))
     ledger.symlink_to(ledger.with_name("other"))
@@ -216,6 +298,7 @@ def test_a_ledger_that_the_config_names_wrongly_ends_the_command_before_anything
     pages = tree(site.root / "content")
     ran = syncer("sync", "--json")
     assert (ran.code, json.loads(ran.out)["error"]["kind"]) == (2, "state")
+    assert [syncer("status").code, syncer("plan").code] == [2, 2]
     assert tree(site.root / "content") == pages
 
 

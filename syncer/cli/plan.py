@@ -21,6 +21,12 @@ VIDEOS_SHOWN = 5
 
 MOST_DAYS = 366
 
+UNKNOWN: Mapping[str, object] = {
+    **dict.fromkeys(("budget", "forecast", "reaches")),
+    **dict.fromkeys(("bands", "days", "intervals", "quotas"), ()),
+}
+"""What `--json` has in place of a forecast, while nobody knows how many units a day the site may use."""
+
 FORM = "https://support.google.com/youtube/contact/yt_api_form"
 """YouTube's form for more quota (`docs/youtube.md`)."""
 
@@ -45,30 +51,45 @@ def command(settings: Settings, days: int, as_json: bool) -> int:
     from syncer.cli.process import printed
     from syncer.cli.show import show, show_held_back, show_json
     from syncer.decide.schedule import first_time
+    from syncer.errors import LedgerUnreachable
+    from syncer.model import Bucket
     from syncer.state.database import open_state
+    from syncer.state.ledger import OwnLedger
     from syncer.state.lock import daemon_address, is_running
     from syncer.state.syncs import last_whole_sync
+    from syncer.status.buckets import open_ledger
     from syncer.status.held_back import held_back_json, held_back_now
+    from syncer.status.sharing import unreachable_outline
     from syncer.sync.outlook import look_ahead
 
-    config, now, starts = settings.config(), datetime.now(UTC), None
+    config, now, starts, unreachable = settings.config(), datetime.now(UTC), None, None
     with open_state(config.state_directory, config.site) as database:
         if is_running(daemon_address(config.state_directory)):
             starts = first_time(config.schedule.as_model(), last_whole_sync(database), now)
-        outlook = look_ahead(config, database, now, starts=starts, days=days)
+        try:
+            with open_ledger(config, database, now) as ledger:
+                outlook = look_ahead(config, database, ledger, now, starts=starts, days=days)
+        except LedgerUnreachable as error:
+            unreachable = unreachable_outline(str(error))
+            no_units = OwnLedger(database, dict.fromkeys(Bucket, 0), reserve=0)
+            outlook = look_ahead(config, database, no_units, now, starts=starts, days=days)
         held_back = held_back_now(config, database)
     if as_json:
-        show_json(outlook_json(str(config.site), outlook) | {"held_back": held_back_json(held_back)})
+        document = outlook_json(str(config.site), outlook) | {"held_back": held_back_json(held_back), "attention": []}
+        show_json(document | {**UNKNOWN, "attention": [f"{unreachable}."]} if unreachable else document)
     elif not outlook.videos:
         show("No videos: no page of the collections names one. Run `syncer check`.")
     else:
-        _show_next(outlook)
-        _show_budget(outlook)
+        _show_next(outlook, "left out: no ledger" if unreachable else "left out for lack of quota")
+        if unreachable:
+            show(f"{unreachable}.", "bold yellow")
+        else:
+            _show_budget(outlook)
         show_held_back(held_back)
     return printed()
 
 
-def _show_next(outlook: Outlook) -> None:
+def _show_next(outlook: Outlook, left_out: str) -> None:
     from syncer.cli.show import show, show_table
     from syncer.wording import counted, utc
 
@@ -82,7 +103,7 @@ def _show_next(outlook: Outlook) -> None:
         "read less than 5 minutes ago": plan.fresh - plan.gone,
         "gone, not due yet": plan.gone,
         "left to later syncs of the day": plan.later,
-        "left out for lack of quota": plan.over_quota,
+        left_out: plan.over_quota,
     }
     rows = [(f"{number:,}", "requested", _CAUSES[cause].format(within)) for cause, number in outlook.causes.items()]
     rows += [(f"{number:,}", "not requested", why) for why, number in left.items() if number]

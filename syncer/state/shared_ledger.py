@@ -88,6 +88,8 @@ class Sharing:
     sites: Sequence[SharingSite]
     keys: int
     """How many different API keys they use."""
+    unreachable: str | None = None
+    """Why it cannot be reached, so that nothing else is known of it; None: it can."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from syncer.decide.quota import BucketStatus, is_early, quota_day
+from syncer.errors import LedgerUnreachable
 from syncer.model import Bucket, Problem, ProblemKind
 from syncer.state.ledger import OwnLedger, QuotaLedger
 from syncer.wording import counted, utc
@@ -49,7 +50,7 @@ class LedgerLooks:
     """
 
     def __init__(self) -> None:
-        self._snapshots: dict[tuple[Path, date], LedgerSnapshot] = {}
+        self._snapshots: dict[tuple[Path, date], LedgerSnapshot | LedgerUnreachable] = {}
         self._reading: defaultdict[Path, Lock] = defaultdict(Lock)
         """A disk that hangs keeps only the sites of its ledger waiting."""
 
@@ -58,7 +59,7 @@ class LedgerLooks:
     ) -> tuple[Mapping[Bucket, BucketStatus], Sharing | None]:
         """Return what is left for the site with this state, and who shares its ledger, if others do.
 
-        Raises StateError.
+        Nothing is known of a shared one that cannot be reached, and its `Sharing` says why. Raises StateError.
         """
         if config.ledger_path is not None:
             return self.look_at_shared(config, config.ledger_path, at)
@@ -66,13 +67,20 @@ class LedgerLooks:
             return ledger.balances(at), None
 
     def look_at_shared(self, config: Config, path: Path, at: datetime) -> tuple[Mapping[Bucket, BucketStatus], Sharing]:
-        """Return what is left for the site in the shared ledger at this path, and who shares it. Raises StateError."""
-        from syncer.state.shared_ledger import look_at_ledger
+        """Return what is left for the site in the shared ledger at this path, and who shares it, as `look` does."""
+        from syncer.state.shared_ledger import Sharing, look_at_ledger
 
         day, member = quota_day(at), _member(config)
         with self._reading[path]:
-            snapshot = self._snapshots.get((path, day)) or look_at_ledger(path, day)
-            self._snapshots[path, day] = snapshot
+            snapshot = self._snapshots.get((path, day))
+            if snapshot is None:
+                try:
+                    snapshot = look_at_ledger(path, day)
+                except LedgerUnreachable as error:
+                    snapshot = error
+                self._snapshots[path, day] = snapshot
+        if isinstance(snapshot, LedgerUnreachable):
+            return {}, Sharing(str(path), (), 0, str(snapshot))
         return snapshot.balances(member, at), snapshot.sharing(member, at)
 
 

@@ -37,8 +37,8 @@ class Demand:
     """Those that pages name."""
     needed: float
     """Units on a day with syncs, with which every sync can request every video: whole units for each sync."""
-    budget: int
-    """Units a day that scheduled syncs may use, of both buckets."""
+    budget: int | None
+    """Units a day that scheduled syncs may use, of both buckets; None: the ledger cannot be reached."""
     oldest: tuple[VideoId, datetime] | None
     """The video that was not read for the longest time, and when it was; gone videos do not count."""
 
@@ -47,7 +47,7 @@ def demand_of(config: Config, database: Database, balances: Mapping[Bucket, Buck
     """Return what the site needs, and what it has by its ledger. Raises StateError."""
     videos = count_named(database)
     needed = math.ceil(videos / BATCH_SIZE) / min(1.0, mean_interval(config, now) / timedelta(days=1))
-    return Demand(videos, needed, units_a_day(balances), longest_unread(database))
+    return Demand(videos, needed, units_a_day(balances) if balances else None, longest_unread(database))
 
 
 def units_a_day(balances: Mapping[Bucket, BucketStatus]) -> int:
@@ -70,6 +70,8 @@ def mean_interval(config: Config, now: datetime) -> timedelta:
 
 def demand_outline(demand: Demand) -> str:
     """Return in words how far the quota goes, and, where it does not reach for all, which video waits longest."""
+    if demand.budget is None:
+        return f"To request every video, the syncs of a day need {units(demand.needed)}"
     sentence = units_outline(demand.needed, demand.budget)
     if demand.needed <= demand.budget or not demand.oldest:
         return sentence

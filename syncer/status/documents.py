@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypedDict
 
 from syncer.decide.unconfirmed import view_meaning
 from syncer.diff_log.lines import timestamp
-from syncer.model import Count, Reading, VideoId
+from syncer.model import Bucket, Count, Reading, VideoId
 from syncer.status.build_status import build_json
 from syncer.status.held_back import held_back_json
 from syncer.status.play_report import UNKNOWN
@@ -69,7 +69,7 @@ def status_json(status: Status) -> dict[str, object]:
 
 
 def quota_json(status: Status) -> dict[str, QuotaOfBucket | LedgerDocument | None]:
-    """Return what is left of the day's quota, by bucket, and who shares the ledger."""
+    """Return what is left of the day's quota, by bucket, None where that is unknown; and who shares the ledger."""
     of_buckets: dict[str, QuotaOfBucket] = {
         bucket.value: {
             "spent": each.spent,
@@ -78,7 +78,8 @@ def quota_json(status: Status) -> dict[str, QuotaOfBucket | LedgerDocument | Non
         }
         for bucket, each in status.buckets.items()
     }
-    return {**of_buckets, "ledger": sharing_json(status.sharing, status.buckets) if status.sharing else None}
+    ledger = sharing_json(status.sharing, status.buckets) if status.sharing else None
+    return {**dict.fromkeys(bucket.value for bucket in Bucket), **of_buckets, "ledger": ledger}
 
 
 def history_json(video: VideoId, readings: Sequence[Reading]) -> dict[str, object]:

@@ -34,6 +34,7 @@ class LedgerDocument(TypedDict):
     units_per_day: dict[str, int]
     keys: int
     sites: list[SiteOfLedger]
+    error: str | None
 
 
 def sharing_json(sharing: Sharing, balances: Mapping[Bucket, BucketStatus]) -> LedgerDocument:
@@ -52,11 +53,14 @@ def sharing_json(sharing: Sharing, balances: Mapping[Bucket, BucketStatus]) -> L
             }
             for each in sharing.sites
         ],
+        "error": sharing.unreachable,
     }
 
 
 def sharing_outline(sharing: Sharing, balances: Mapping[Bucket, BucketStatus]) -> str:
     """Return in words how many sites share the ledger, and what they have spent today."""
+    if sharing.unreachable:
+        return f"{sharing.place} cannot be reached, so it is unknown how many units are left"
     sites = "1 site uses" if len(sharing.sites) == 1 else f"{counted(len(sharing.sites), 'site')} use"
     spent = " and ".join(
         f"{status.project_spent:,} of {counted(status.project_limit, f'{bucket} unit')}"
@@ -66,7 +70,9 @@ def sharing_outline(sharing: Sharing, balances: Mapping[Bucket, BucketStatus]) -
 
 
 def sharing_warnings(sharing: Sharing, balances: Mapping[Bucket, BucketStatus]) -> Iterator[str]:
-    """Yield what is wrong with how the ledger is shared, and what to do: of all its sites, then of this one."""
+    """Yield what is wrong with the ledger and how it is shared, and what to do: of all its sites, then of this one."""
+    if sharing.unreachable:
+        yield unreachable_outline(sharing.unreachable)
     if sharing.keys > 1:
         number, of_them = ("Two", "both") if sharing.keys == 2 else (sharing.keys, "all")
         others = [site.name for site in sharing.sites if site.has_other_key]
@@ -85,6 +91,11 @@ def sharing_warnings(sharing: Sharing, balances: Mapping[Bucket, BucketStatus]) 
     for bucket, status in balances.items():
         if why := no_budget(bucket, status):
             yield why
+
+
+def unreachable_outline(why: str) -> str:
+    """Return in words that the ledger cannot be reached, and what that means."""
+    return f"{why}. While it cannot be reached, syncs request nothing from YouTube"
 
 
 def no_budget(bucket: Bucket, status: BucketStatus) -> str | None:

@@ -111,7 +111,7 @@ def _now(frame: Frame, seen: Overview) -> Markup:
             *([("Held back", held_back_outline(held))] if held and held.counts else []),
             *([("Build hook", f"{build_sentence(status.build)}.")] if status.build else []),
         ),
-        facts(*quota),
+        facts(*quota) if quota else None,
         sync_button(frame),
         id_="now",
     )

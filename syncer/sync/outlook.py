@@ -33,7 +33,6 @@ from syncer.state.naming_pages import pages_of_videos
 from syncer.state.play_states import count_states
 from syncer.state.syncs import first_whole_sync
 from syncer.state.videos import last_read, named_videos
-from syncer.status.buckets import open_ledger
 from syncer.status.demand import mean_interval, units_a_day
 from syncer.status.stored_reports import stored_report
 from syncer.sync.options import Options, require_directories
@@ -41,6 +40,7 @@ from syncer.sync.readings import overdue_at, plan_now, refresh_within
 
 if TYPE_CHECKING:
     from syncer.config.sections import Config
+    from syncer.state.ledger import QuotaLedger
 
 FURTHEST_DAYS = 3_650
 """Growth is not continued for longer."""
@@ -186,7 +186,9 @@ class Outlook:
         return int(self.budget * BATCH_SIZE * self.forecast.days_with_syncs)
 
 
-def look_ahead(config: Config, database: Database, now: datetime, *, starts: datetime | None, days: int) -> Outlook:
+def look_ahead(
+    config: Config, database: Database, ledger: QuotaLedger, now: datetime, *, starts: datetime | None, days: int
+) -> Outlook:
     """Return what the next sync requests, and what so many quota days bring, today's included.
 
     `starts` is when the daemon begins the next sync; None: no daemon runs, and a `syncer sync` now is planned. Nothing
@@ -199,14 +201,13 @@ def look_ahead(config: Config, database: Database, now: datetime, *, starts: dat
     unsynced = None if videos else _read_pages(config)
     if unsynced:
         videos = {video for _, named in unsynced.named() for video in named}
-    with open_ledger(config, database, now) as ledger:
-        made = plan_now(config, database, ledger, Options(scheduled=starts is not None), videos, now=at)
-        balances = ledger.balances(at)
-        left, units = sum(status.scheduled for status in balances.values()), float(units_a_day(balances))
-        if ledger.exchange is not None and starts is not None and config.quota.share is None:
-            from syncer.sync.other_sites import part_of_day
+    made = plan_now(config, database, ledger, Options(scheduled=starts is not None), videos, now=at)
+    balances = ledger.balances(at)
+    left, units = sum(status.scheduled for status in balances.values()), float(units_a_day(balances))
+    if ledger.exchange is not None and starts is not None and config.quota.share is None:
+        from syncer.sync.other_sites import part_of_day
 
-            units = part_of_day(units, ledger, at)
+        units = part_of_day(units, ledger, at)
     known = _Known(videos, made, at, overdue_at(config, at))
     with closing(last_read(database)) as rows:
         first = known.take(rows)
