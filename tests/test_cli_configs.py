@@ -52,7 +52,8 @@ def test_a_directory_without_a_config_is_wrong(sites: Path) -> None:
 
 
 def test_a_command_for_one_site_takes_one_config(sites: Path) -> None:
-    with pytest.raises(UsageError, match=r"one site, but there are 2 configs; .* such as `-c sites\.d/a\.yaml`"):
+    paths = r"sites\.d/a\.yaml, sites\.d/b\.yaml"
+    with pytest.raises(UsageError, match=rf"one site, but there are 2 configs; .* with -c: {paths}"):
         settings("sites.d").config()
     (sites / "b.yaml").unlink()
     assert settings("sites.d").config_path == "sites.d/a.yaml"

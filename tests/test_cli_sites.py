@@ -158,8 +158,8 @@ def test_the_variable_may_name_a_directory(sites: Sites, syncer: Run, monkeypatc
     ran = syncer("log")
     assert (ran.code, ran.out) == (2, "")
     assert ran.err == (
-        "syncer: this command is about one site, but there are 2 configs; name the one of the site, such as"
-        " `-c sites.d/blog.yaml`\n"
+        "syncer: this command is about one site, but there are 2 configs; name one of them with -c:"
+        " sites.d/blog.yaml, sites.d/shop.yaml\n"
     )
 
 

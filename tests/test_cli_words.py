@@ -159,9 +159,11 @@ def test_the_problems_of_pages_are_printed_beside_a_refused_key(
         (["sync", "--nonsense"], "no such option '--nonsense'; see `syncer sync --help`"),
         (["daemon", "--site", "blog"], "no such option '--site'; see `syncer daemon --help`"),
         (["sync", "--dry-rnu"], "no such option '--dry-rnu'; did you mean '--dry-run'?"),
+        (["--site", "blog", "sync"], "--site comes after the command: `syncer sync --site blog`"),
+        (["-c", "sites.d", "--site=blog"], "--site comes after the command: `syncer -c sites.d status --site=blog`"),
         (
-            ["log", "--site", "blog"],
-            "`log` is about one site and has no --site; name its config: `syncer -c sites.d/NAME.yaml log`",
+            ["-c", "my sites/a.yaml", "my sites/b.yaml", "my sites/c.yaml", "status"],
+            "no such command 'my sites/b.yaml'; to name all configs of a directory, name it: -c 'my sites'",
         ),
         (["history"], "missing argument 'ID'; see `syncer history --help`"),
         (["undo"], "missing argument 'SYNC'; `syncer status` lists the IDs"),

@@ -112,6 +112,39 @@ def test_what_is_said_of_all_sites_suggests_commands_for_all(sites: Sites, synce
     assert len(commands) == 4
 
 
+def test_a_command_without_site_suggests_the_config_of_the_site_that_is_named(sites: Sites, syncer: Run) -> None:
+    for words in (["--site", "shop"], ["--site=shop"]):
+        ran = syncer("-c", "sites.d", "history", "dQw4w9WgXcQ", *words)
+        assert (ran.code, suggested(ran)) == (2, ["syncer -c sites.d/shop.yaml history"])
+    unknown = syncer("-c", "sites.d", "log", "--site", "shpo").err
+    assert unknown == "syncer: --site: no site is called 'shpo'; the sites are blog, shop; did you mean 'shop'?\n"
+
+
+def test_a_site_with_a_state_and_no_config_is_told_to_have_its_config_elsewhere(
+    sites: Sites, syncer: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(sites["blog"].root)
+    sites["blog"].config.unlink()
+    assert suggested(syncer("status")) == ["syncer init"]
+    there = "so its config is elsewhere: name that with -c or SYNCER_CONFIG\n"
+    syncer("-c", str(sites.folder), "sync")
+    ran = syncer("status")
+    assert ran.err.endswith(f"config/syncer.yaml: no config here; this site has a state, {there}")
+    with Daemon(sites["blog"], config=sites.folder) as daemon:
+        daemon.until("Status page at")
+        assert f"no config here; a daemon syncs this site, {there}" in syncer("status").err
+
+
+def test_a_trigger_of_one_of_several_sites_says_that_no_daemon_runs_and_how_to_start_one(
+    sites: Sites, syncer: Run
+) -> None:
+    ran = syncer("-c", "sites.d", "trigger", "--site", "blog")
+    assert ran.err.startswith("syncer: no daemon is running; start one with `syncer -c sites.d daemon`")
+    with Daemon(sites["shop"], config=sites.config("shop")) as daemon:
+        daemon.until("Status page at")
+        assert "blog: no daemon syncs this site" in syncer("-c", "sites.d", "trigger", "--site", "blog").err
+
+
 def test_the_log_of_a_daemon_suggests_commands_for_the_site_that_a_line_is_about(sites: Sites) -> None:
     for number in range(30):
         sites["shop"].put(f"content/{number}.md", b"---\nvid_id: nonsense\nviewcount: 1\n---\n")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from syncer.cli.settings import DEFAULT_CONFIG, Settings
+from syncer.cli.settings import USED, Settings
 
 if TYPE_CHECKING:
     from syncer.model import Problem
@@ -51,7 +51,6 @@ def command(settings: Settings, directory: Path) -> int:
     from syncer.suggest.propose import suggest
     from syncer.suggest.render import render
     from syncer.suggest.survey import survey
-    from syncer.wording import safe
 
     site = os.path.realpath(absolute(str(directory)))
     if not os.path.isdir(site):  # not `Path.is_dir`, which raises where a name is too long or may not be looked at
@@ -86,11 +85,8 @@ def command(settings: Settings, directory: Path) -> int:
     _show_unpublished(found, [proposal.fields.video_id for proposal in final], "add the directory to the config")
     _show_unread(site, seen)
     _show_tables(tables, is_written=True)
-    there = "" if site == os.path.realpath(absolute(".")) else f" in {safe(str(directory))}"
-    show(f"Wrote {target}. Read it, then run `syncer check` and `syncer sync --dry-run`{there}.")
-    named = settings.config_paths[0]
-    if named != DEFAULT_CONFIG and os.path.realpath(absolute(named)) != os.path.realpath(target):
-        show(f"`-c` or SYNCER_CONFIG names {safe(named)}: other commands read that file, not this one.")
+    USED[None] = settings.only(str(target))  # the commands that are suggested from here on are about this config
+    show(f"Wrote {target}. Read it, then run `syncer check` and `syncer sync --dry-run`.")
     _show_generator_advice(site, target, final, json_numbers)
     return ExitCode.OK
 

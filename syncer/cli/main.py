@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shlex
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -10,7 +12,7 @@ from importlib import import_module
 import click
 
 from syncer import __version__
-from syncer.cli.settings import DEFAULT_CONFIG, USED, remove_secrets, restore_variables, settings_of
+from syncer.cli.settings import DEFAULT_CONFIG, SUFFIX, USED, remove_secrets, restore_variables, settings_of
 from syncer.errors import ExitCode, SyncerError, UsageError
 
 COMMANDS = {
@@ -77,11 +79,22 @@ class _Commands(click.Group):
                 del waiting[:1]
             else:
                 rest.append(word)
+        if rest and rest[0].startswith("--site") and not ctx.resilient_parsing:
+            site = rest[: 1 if "=" in rest[0] else 2]
+            right = shlex.join([*options, *(rest[len(site) :][:1] or ["status"]), *site])
+            raise click.UsageError(f"--site comes after the command: `syncer {right}`", ctx)
         return super().parse_args(ctx, options + rest + waiting)
 
     def invoke(self, ctx: click.Context) -> object:
+        words = list(ctx.args)
         try:
             return super().invoke(ctx)
+        except click.NoSuchOption as error:
+            if error.option_name != "--site" or ctx.invoked_subcommand in WITHOUT_A_SITE:
+                raise
+            from syncer.cli.site_option import without_site_option
+
+            raise without_site_option(ctx.obj, ctx.invoked_subcommand or "", words) from error
         except BrokenPipeError as error:  # from a socket: click would take it for a closed standard output, and exit
             raise ConnectionError(str(error)) from error
 
@@ -107,6 +120,9 @@ class _Commands(click.Group):
         if args[0] not in COMMANDS and not args[0].startswith("-"):
             near = difflib.get_close_matches(args[0], COMMANDS, 1)
             remedy = f"did you mean '{near[0]}'?" if near else "run `syncer --help` for a list"
+            if args[0].endswith(SUFFIX):  # the shell made several words of `-c sites.d/*.yaml`
+                directory = shlex.quote(os.path.dirname(args[0]) or ".")
+                remedy = f"to name all configs of a directory, name it: -c {directory}"
             raise click.UsageError(f"no such command '{args[0]}'; {remedy}", ctx)
         return super().resolve_command(ctx, args)
 
@@ -140,7 +156,6 @@ def cli(ctx: click.Context, configs: tuple[str, ...], verbose: int, quiet: bool,
     from syncer.cli.log_setup import start_log
 
     ctx.obj = settings_of(configs, verbose=verbose, quiet=quiet)
-    USED.clear()
     USED[None] = ctx.obj
     ctx.call_on_close(lambda: restore_variables(ctx.obj.environ))
     remove_secrets({DEFAULT_KEY_VARIABLE})
@@ -151,6 +166,7 @@ def cli(ctx: click.Context, configs: tuple[str, ...], verbose: int, quiet: bool,
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code. Every error ends here."""
     given = list(sys.argv[1:] if arguments is None else arguments)
+    USED.clear()
     try:
         result = cli.main(given, prog_name="syncer", standalone_mode=False)
         return result if isinstance(result, int) else 0
@@ -185,9 +201,6 @@ def _sentence(error: click.ClickException) -> str:
     """Return click's message in the form of syncer's own: no capital letter at the start, and a hint at the end."""
     if isinstance(error, click.NoSuchOption) and "key" in error.option_name:
         return KEY_AS_ARGUMENT
-    name = error.ctx.info_name if isinstance(error, click.NoSuchOption) and error.ctx else None
-    if isinstance(error, click.NoSuchOption) and error.option_name == "--site" and name not in WITHOUT_A_SITE:
-        return f"`{name}` is about one site and has no --site; name its config: `syncer -c sites.d/NAME.yaml {name}`"
     message = error.format_message()
     if not message[:1].isupper():
         return message

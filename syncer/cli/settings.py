@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -50,7 +51,9 @@ class Settings:
             return self.config_paths[0]
         each = self.each()
         if len(each) > 1:
-            name_one = f"name the one of the site, such as `-c {each[0].config_paths[0]}`"
+            from syncer.check.findings import examples
+
+            name_one = f"name one of them with -c: {examples([shlex.quote(own.config_paths[0]) for own in each])}"
             raise UsageError(f"this command is about one site, but there are {len(each)} configs; {name_one}")
         return each[0].config_paths[0]
 
@@ -91,8 +94,13 @@ class Settings:
         try:
             text = read_file(path, LARGEST_CONFIG + 1, follow=True).decode()
         except FileNotFoundError:
-            to_write = "run `syncer init` to write one, or name yours with -c"
-            remedy = to_write if named == DEFAULT_CONFIG else "correct -c or SYNCER_CONFIG"
+            from syncer.state.lock import state_beside
+
+            remedy = "correct -c or SYNCER_CONFIG"
+            if named == DEFAULT_CONFIG:
+                seen = state_beside(path.parent.parent)
+                its = f"{seen}, so its config is elsewhere: name that with -c or SYNCER_CONFIG"
+                remedy = its if seen else "run `syncer init` to write one, or name yours with -c"
             raise ConfigError(f"{path}: no config here; {remedy}") from None
         except (OSError, UnicodeDecodeError) as error:
             reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"

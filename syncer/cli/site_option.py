@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import click
 
-from syncer.cli.settings import Settings, settings_of
-from syncer.errors import SyncerError
+from syncer.cli.settings import USED, Settings, settings_of
+from syncer.errors import SyncerError, UsageError
 
 if TYPE_CHECKING:
     from syncer.config.sections import Config
@@ -23,6 +24,18 @@ def only_config(settings: Settings, names: Sequence[str]) -> Config:
 
             raise unknown_site(name, [config.site_name])
     return config
+
+
+def without_site_option(settings: Settings, command: str, words: Sequence[str]) -> UsageError:
+    """Return the error for a command that has no `--site`, but has it in its words: it names the config of that site.
+
+    Raises UsageError for a name that no site has, and ConfigError.
+    """
+    from syncer.cli.sites import choose_sites
+
+    if named := re.search(r"--site[=\0]([^\0]+)", "\0".join(words)):
+        USED[None] = choose_sites(settings, [named[1]]).sites[0].settings  # the suggested command is about this site
+    return UsageError(f"`{command}` is about one site and has no --site; run `syncer {command}`")
 
 
 def _names(ctx: click.Context, _parameter: click.Parameter, begun: str) -> list[str]:

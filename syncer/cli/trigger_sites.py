@@ -27,10 +27,12 @@ def trigger_sites(settings: Settings, names: Sequence[str], *, wait: bool, accep
     with stop_on_signals() as stopped:
         choice = choose_sites(settings, names)
         triggered = {site.name: _trigger(site, accept=accept) for site in choice.sites}
-        if not names and all(isinstance(each, NotRunning) for each in triggered.values()):
+        daemons = Daemons()
+        none_runs = all(isinstance(each, NotRunning) for each in triggered.values())
+        if none_runs and not any(daemons.of(site.config.state_directory).syncs for site in choice.every):
             raise NotRunning(NO_DAEMON)  # once, not for each site
         begun = [name for name, found in triggered.items() if isinstance(found, Triggered)]
-        show_heading, daemons = headings(), Daemons()
+        show_heading = headings()
 
         def turn(site: ChosenSite) -> Result:
             found = triggered[site.name]

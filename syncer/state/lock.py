@@ -29,6 +29,8 @@ from syncer.state.directory import (
     CANNOT_WRITE,
     DAEMON_ADDRESS,
     DAEMON_LOCK,
+    DATABASE_FILE,
+    DEFAULT_NAME,
     PROOF_FILES,
     WRITER_LOCK,
     prepare_directory,
@@ -90,6 +92,14 @@ def is_held(directory: Path) -> bool:
 def has_daemon(directory: Path) -> bool:
     """Whether a daemon uses this state, also where its socket was removed. A daemon that just starts tries again."""
     return _is_locked(directory / DAEMON_LOCK)
+
+
+def state_beside(site: Path) -> str:
+    """Return in words what the state in the directory of a site shows; empty where there is none."""
+    state = site / DEFAULT_NAME
+    if has_daemon(state):
+        return "a daemon syncs this site"
+    return "this site has a state" if os.path.exists(state / DATABASE_FILE) else ""
 
 
 def _is_locked(file: Path) -> bool:
