@@ -297,7 +297,7 @@ def test_many_sites_are_collected_checked_synced_and_named_as_the_page_types_it(
         (home / name / "content/page.md").write_text(text, encoding="utf-8")
     variables = {"HOME": str(home), "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
     done(block(page, "mkdir ~/sites.d").text, home, variables)
-    collect = block(page, "syncer init").text
+    collect = block(page, "syncer init ~/blog").text
     done(collect, home, variables)
     done(collect.replace("blog", "shop"), home, variables)
     assert not list(home.glob("*/config/*")), "each site has one config"
@@ -313,3 +313,27 @@ def test_many_sites_are_collected_checked_synced_and_named_as_the_page_types_it(
     shown = done(block(page, "status --site blog").text.partition("syncer trigger")[0], home, variables)
     assert shown.count("blog") > shown.count("shop") > 0
     assert "viewcount" in done(block(page, "sites.d/blog.yaml log").text, home, variables)
+
+
+def test_a_site_is_checked_before_it_is_added_as_the_page_types_it(tmp_path: Path) -> None:
+    page = "serve-many-sites.md"
+    home = tmp_path / "home"
+    for name, video in (("blog", "dQw4w9WgXcQ"), ("news", "jNQXAC9IVRw")):
+        (home / name / "content").mkdir(parents=True)
+        (home / name / "content/page.md").write_text(f"---\nvideo_id: {video}\nviewcount: 5\n---\n", encoding="utf-8")
+    variables = {"HOME": str(home), "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    variables["YOUTUBE_API_KEY"] = KEY
+    done(block(page, "mkdir ~/sites.d").text + block(page, "syncer init ~/blog").text, home, variables)
+    done(block(page, "syncer init ~/news").text, home, variables)
+    new, text = home / "sites.d/news.yaml.new", (home / "news/content/page.md").read_text(encoding="utf-8")
+    assert not (home / "news/config/syncer.yaml").exists()
+    assert done("syncer -c ~/sites.d status --json", home, variables).count('"exit": 0') == 1, "a daemon skips it"
+    with Simulator(World()) as youtube:
+        config = new.read_text(encoding="utf-8").replace("https://youtube.googleapis.com/", youtube.url)
+        new.write_text(config, encoding="utf-8")
+        checked = done(block(page, "news.yaml.new check").text, home, variables)
+    assert "2 sites, none with errors" in checked
+    assert "Would change 1 count on 1 page" in checked
+    assert (home / "news/content/page.md").read_text(encoding="utf-8") == text
+    done(block(page, "mv ~/sites.d").text, home, variables)
+    assert "\nnews " in done("syncer -c ~/sites.d status", home, variables)
