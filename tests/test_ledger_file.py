@@ -18,7 +18,8 @@ from syncer.decide.quota import quota_day
 from syncer.errors import StateDamaged, StateError
 from syncer.model import Bucket
 from syncer.state.file_system import FUSE, MACOS_LOCAL, linux_name, macos_name, network_file_system
-from syncer.state.ledger_file import MIGRATIONS, LedgerFile, copy_ledger_file, open_ledger_file, read_ledger_file
+from syncer.state.ledger_file import LedgerFile, copy_ledger_file, open_ledger_file, read_ledger_file
+from syncer.state.ledger_schema import MIGRATIONS
 from syncer.state.shared_ledger import SharedLedger, look_at_ledger, open_shared_ledger
 from tests.examples import examples
 from tests.forks import PIPE, Fork
@@ -212,10 +213,36 @@ def test_the_state_of_a_site_is_no_ledger(tmp_path: Path) -> None:
     assert "is a database of another program" in refusal(partial(spend, tmp_path / ".syncer" / "state.sqlite3"))
 
 
-def test_an_empty_file_becomes_a_ledger(path: Path) -> None:
-    path.touch(0o600)
-    assert spent(path) == 0, "another process may just be creating it"
+def test_a_ledger_that_was_cut_to_nothing_is_damaged_and_never_taken_for_a_new_one(path: Path) -> None:
+    spend(path)
+    os.truncate(path, 0)
+    for words in refusals(path):
+        assert (
+            "is damaged, or is a file of another program: it has only 0 bytes. If it is the ledger, stop what uses it"
+            in words
+        )
+    assert path.stat().st_size == 0
+
+
+def test_what_a_crash_left_of_a_ledger_that_was_being_created_is_replaced(path: Path) -> None:
+    for suffix in SUFFIXES:
+        path.with_name(f"{path.name}-syncer-new{suffix}").write_bytes(b"torn")
     assert spend(path) == 1
+    assert {file.name for file in path.parent.iterdir()} == {path.name}
+
+
+def test_a_ledger_whose_creation_is_killed_is_not_there_and_is_created_by_the_next_sync(path: Path) -> None:
+    code = (
+        "import os, sys; from pathlib import Path; from tests.test_ledger_file import spend\n"
+        "Path.rename = lambda *_: os._exit(9)\n"
+        "spend(Path(sys.argv[1]))"
+    )
+    with Fork("-c", code, str(path), cwd=Path(__file__).parent.parent) as killed:
+        assert killed.wait() == 9
+    assert not path.exists()
+    assert spent(path) == 0
+    assert spend(path) == 1
+    assert [file.name for file in path.parent.iterdir()] == [path.name]
 
 
 def test_a_ledger_of_a_newer_version_is_refused(path: Path) -> None:
@@ -287,10 +314,28 @@ def test_a_directory_that_may_not_be_written_is_an_error() -> None:
         place.chmod(0o500)
         assert run_python(code, place / "q").startswith("LedgerUnreachable Cannot use the ledger")
         place.chmod(0o700)
-        (place / "q").touch()
+        spend(place / "q")
         os.chown(place / "q", NOBODY, NOBODY)
         place.chmod(0o500)
         assert run_python(code, place / "q").startswith("LedgerUnreachable Cannot write the ledger")
+
+
+def test_a_ledger_that_was_read_only_for_a_while_can_be_written_again() -> None:
+    """SQLite gives the files that it creates beside a database the mode of that."""
+    code = (
+        "import sys; from pathlib import Path; from tests.places import drop_powers; drop_powers()\n"
+        "from tests.test_ledger_file import seen, spend\n"
+        "from syncer.errors import LedgerUnreachable; from syncer.state.ledger_file import require_unlocked\n"
+        "path = Path(sys.argv[1]); spend(path); path.chmod(0o400); print(seen(path))\n"
+        "try: spend(path)\n"
+        "except LedgerUnreachable as error: print(str(error)[:16])\n"
+        "path.chmod(0o600)\n"
+        "if sys.argv[2] == 'check': require_unlocked(path)\n"
+        "print(spend(path), seen(path))"
+    )
+    for first in ("sync", "check"):
+        with everybodys_directory() as place:
+            assert run_python(code, place / "q", first).splitlines() == ["1", "Cannot write the", "1 2"]
 
 
 def note_many(ledger: SharedLedger) -> None:

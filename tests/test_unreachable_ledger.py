@@ -114,6 +114,23 @@ def test_a_ledger_that_another_program_keeps_locked_is_waited_for_and_then_done_
     assert "another program has locked it for more than 0.2 s: wait for it, or end it" in report.problems[0].message
 
 
+def test_the_check_waits_for_a_locked_ledger_as_a_sync_does_and_says_that_it_cannot_be_written(
+    ledger: Path, syncer: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ledger_file, "BUSY_SECONDS", 0.2)
+    before = ledger.read_bytes()
+    with closing(sqlite3.connect(ledger, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        ran = syncer("check", "--offline", "--json")
+    (found,) = (each for each in ran.document["checks"] if each["name"] == "ledger")
+    assert (ran.code, found["level"]) == (1, "error")
+    assert f"Cannot write the ledger {ledger}" in found["message"]
+    assert "another program has locked it" in found["message"]
+    (found,) = (each for each in syncer("check", "--offline", "--json").document["checks"] if each["name"] == "ledger")
+    assert found["level"] == "ok"
+    assert ledger.read_bytes() == before
+
+
 def test_a_ledger_that_is_locked_while_a_sync_requests_ends_its_requests_and_what_was_returned_is_written(
     site: Site, youtube: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -123,6 +140,7 @@ def test_a_ledger_that_is_locked_while_a_sync_requests_ends_its_requests_and_wha
     for number, video in enumerate(ALL_BATCHES):
         site.put(f"content/{number}.md", crlf(video, 1, 2))
     config = parse_config(site.config.read_text(encoding="utf-8"), site.config)
+    open_ledger_file(site.root.parent / "q").close()
     with closing(sqlite3.connect(site.root.parent / "q", isolation_level=None, check_same_thread=False)) as other:
 
         def lock(stage: str, done: int, _: int | None) -> None:

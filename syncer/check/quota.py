@@ -29,6 +29,8 @@ def check_quota(config: Config, ledger: QuotaLedger, now: datetime) -> Iterator[
     path = config.ledger_path
     if ledger.exchange is None or path is None:
         return
+    from syncer.state.ledger_file import require_unlocked
+
     sharing = ledger.sharing(now)
     for place in (path, path.parent):
         if os.path.exists(place) and not os.access(place, os.W_OK):
@@ -40,6 +42,7 @@ def check_quota(config: Config, ledger: QuotaLedger, now: datetime) -> Iterator[
             message = f"You may not write {place}, so no sync can count its units in the ledger. {remedy}"
             yield Finding("ledger", Level.ERROR, message)
             return
+    require_unlocked(path)
     yield Finding("ledger", Level.OK, sharing_outline(sharing, balances))
     mode = os.stat(path.parent).st_mode
     if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:

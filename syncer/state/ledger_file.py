@@ -1,11 +1,12 @@
 """Opens the file of a shared ledger: a SQLite database that the processes of several sites and users write.
 
-It is created safely, never over another file, and never used through a link. No program opens it but by SQLite: to
+It is created whole, never over another file, and never used through a link. No program opens it but by SQLite: to
 close a file ends the locks that SQLite has on it in the same process (https://www.sqlite.org/howtocorrupt.html).
 """
 
 from __future__ import annotations
 
+import fcntl
 import os
 import sqlite3
 import stat
@@ -21,9 +22,8 @@ from syncer.errors import LedgerUnreachable, StateError
 from syncer.own_files import GROUP_MODE, PRIVATE_MODE, UnsafeFile, require_group, require_own
 from syncer.state.damage import OddValue, Shape, is_busy, is_damage, odd_rows, shape_of
 from syncer.state.file_system import network_file_system
-
-APPLICATION: Final = 0x53594E43
-"""The `application_id` of a ledger: `SYNC`."""
+from syncer.state.ledger_schema import APPLICATION, COPIED, MIGRATIONS
+from syncer.wording import counted
 
 SUFFIXES: Final = ("", "-wal", "-shm", "-journal")
 """The ledger, and the files that SQLite creates beside it."""
@@ -33,68 +33,8 @@ BUSY_SECONDS: Final = 10.0
 
 PAUSE_SECONDS: Final = 0.01
 
-SCHEMA_1 = (
-    "CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
-    "INSERT INTO meta VALUES ('salt', lower(hex(randomblob(16))))",  # of the keys' fingerprints
-    """CREATE TABLE sites (
-        site TEXT PRIMARY KEY,             -- its real path
-        name TEXT NOT NULL,
-        stats INTEGER,                     -- the units a day that its config states; null: none
-        general INTEGER,
-        share INTEGER,                     -- percent; null: none
-        key TEXT,                          -- a salted fingerprint of the API key that it used last
-        seen INTEGER                       -- when its last sync began; null: it has not synced yet
-    ) WITHOUT ROWID""",
-    """CREATE TABLE units (
-        day TEXT NOT NULL,                 -- the Pacific day
-        bucket TEXT NOT NULL,
-        site TEXT NOT NULL,
-        spent INTEGER NOT NULL,
-        PRIMARY KEY (day, bucket, site)
-    ) WITHOUT ROWID""",
-    "CREATE TABLE parked (bucket TEXT PRIMARY KEY, until INTEGER NOT NULL) WITHOUT ROWID",
-    "CREATE TABLE refused (bucket TEXT PRIMARY KEY, day TEXT NOT NULL, units INTEGER NOT NULL) WITHOUT ROWID",
-    """CREATE TABLE claims (
-        site TEXT PRIMARY KEY,
-        drifts TEXT NOT NULL,              -- JSON: pairs of a drift, as a power of two, and how many videos have it
-        every INTEGER NOT NULL,            -- seconds
-        refresh_within INTEGER NOT NULL,
-        needed INTEGER NOT NULL,           -- units on the day of `made`
-        made INTEGER NOT NULL,
-        next_at INTEGER NOT NULL           -- when the site syncs next
-    ) WITHOUT ROWID""",
-    """CREATE TABLE readings (
-        id TEXT NOT NULL,                  -- the video
-        endpoint TEXT NOT NULL,            -- who was asked: YouTube, or a simulator
-        at INTEGER NOT NULL,               -- when it was last asked about the video, by any site
-        present INTEGER NOT NULL,          -- 0: both methods left it out
-        views INTEGER, likes INTEGER, comments INTEGER,
-        PRIMARY KEY (id, endpoint)
-    ) WITHOUT ROWID""",
-    "CREATE INDEX readings_by_time ON readings (at)",
-)
-
-SCHEMA_2 = (
-    """CREATE TABLE checks (
-        id TEXT NOT NULL,                  -- the video
-        endpoint TEXT NOT NULL,            -- who was asked
-        regions TEXT NOT NULL,             -- whose blocks count
-        at INTEGER NOT NULL,               -- when it was last asked, by any site
-        state TEXT NOT NULL,               -- whether the video plays
-        facts TEXT NOT NULL,               -- what else was said, as in a site's state
-        PRIMARY KEY (id, endpoint, regions)
-    ) WITHOUT ROWID""",
-    "CREATE INDEX checks_by_time ON checks (at)",
-)
-
-MIGRATIONS: Final = (SCHEMA_1, SCHEMA_2)
-"""Forward only: migration N updates `user_version` N-1 to N, in one transaction."""
-
-COPIED: Final = ("meta", "sites", "units", "parked", "refused", "claims")
-"""The tables that a copy has. The others are too large."""
-
-_opening: Final[dict[str, threading.Lock]] = {}
-"""By the real path of a ledger. Held while it is created, so that no other thread has it open when it is closed."""
+NEW: Final = "-syncer-new"
+"""After the name of a ledger: the file in which it is created. One that a crash left is removed."""
 
 
 class LedgerFile:
@@ -143,25 +83,33 @@ def open_ledger_file(path: Path, file_system: Callable[[str], str | None] = netw
     `file_system` returns the name of a network file system. Raises StateError: not a ledger, damaged, unwritable, of a
     newer version, another user's, or on a network file system.
     """
-    with _opening_of(path):
-        with _explained("use", path):
-            _require_local(path, file_system)
-            _require_safe(path)
-            with suppress(FileExistsError):
-                _create(path)
-            connection = _connect(f"{path.absolute().as_uri()}?mode=rw")
-        try:
-            with _explained("write", path):
-                _update(connection, path)
-                _write_ahead(connection)
-                connection.execute("PRAGMA synchronous = FULL")  # a power cut forgets no unit that was spent
-                connection.execute("PRAGMA secure_delete = ON")  # the file has no trace of what a purge deletes
-                _require_sound(connection, path)
-                _require_safe(path, tighten=True)  # it is a ledger
-        except BaseException:
-            connection.close()
-            raise
+    with _explained("use", path):
+        _require_local(path, file_system)
+        _require_safe(path)
+        if not path.exists():
+            _create(path)
+        _restore_modes(path)
+        connection = _connect(f"{path.absolute().as_uri()}?mode=rw")
+    try:
+        with _explained("write", path):
+            _update(connection, path)
+            connection.execute("PRAGMA synchronous = FULL")  # a power cut forgets no unit that was spent
+            connection.execute("PRAGMA secure_delete = ON")  # the file has no trace of what a purge deletes
+            _require_sound(connection, path)
+            _require_safe(path, tighten=True)  # it is a ledger
+    except BaseException:
+        connection.close()
+        raise
     return LedgerFile(connection, path)
+
+
+def require_unlocked(path: Path) -> None:
+    """Check that a sync could write a ledger now, if there is one: it waits as a sync does. Raises StateError."""
+    with _explained("write", path):
+        if path.exists():
+            _restore_modes(path)
+            with closing(_connect(f"{path.absolute().as_uri()}?mode=rw")) as connection, _at_once(connection):
+                pass
 
 
 def copy_ledger_file(path: Path, file_system: Callable[[str], str | None] = network_file_system) -> LedgerFile:
@@ -204,7 +152,7 @@ def read_ledger_file(
 @contextmanager
 def _connected_to_read(path: Path, file_system: Callable[[str], str | None]) -> Iterator[sqlite3.Connection | None]:
     """Yield a connection to a ledger with which nothing can be written; None: there is no file yet."""
-    with _opening_of(path), _explained("use", path):
+    with _explained("use", path):
         _require_local(path, file_system)
         _require_safe(path)
         exists = path.exists()
@@ -213,10 +161,6 @@ def _connected_to_read(path: Path, file_system: Callable[[str], str | None]) -> 
         return
     with closing(_connect(f"{path.absolute().as_uri()}?mode=ro")) as disk:
         yield disk
-
-
-def _opening_of(path: Path) -> threading.Lock:
-    return _opening.setdefault(os.path.realpath(path), threading.Lock())
 
 
 def _connect(name: str) -> sqlite3.Connection:
@@ -233,35 +177,74 @@ def _require_local(path: Path, file_system: Callable[[str], str | None]) -> None
         )
 
 
-def _is_shared(path: Path) -> bool:
-    """Whether the ledger's directory has the setgid bit: then its group shares the ledger."""
-    return bool(os.stat(path.parent).st_mode & stat.S_ISGID)
+def _mode(path: Path) -> int:
+    """Return the mode of a ledger's files. If its directory has the setgid bit, the group of that shares the ledger."""
+    return GROUP_MODE if os.stat(path.parent).st_mode & stat.S_ISGID else PRIVATE_MODE
 
 
 def _require_safe(path: Path, *, tighten: bool = False) -> None:
     """Check the files, where they exist; `tighten`: give them the right modes. Raises UnsafeFile and OSError."""
-    if path.exists() and path.stat().st_size == 1:  # SQLite takes it for an empty database, and would overwrite it
-        raise UnsafeFile(path, "is a file of another program; set `quota.ledger` to a file that does not exist")
-    shared = _is_shared(path)
+    shared = _mode(path) == GROUP_MODE
     for suffix in SUFFIXES:
         file = path.with_name(f"{path.name}{suffix}")
         if shared:
             require_group(file, tighten=tighten)
         else:
             require_own(file, tighten=tighten)
+    if path.exists() and path.stat().st_size < 2:  # SQLite takes it for an empty database, and would fill it
+        raise _damaged(path, f"it has only {counted(path.stat().st_size, 'byte')}")
 
 
 def _create(path: Path) -> None:
-    """Create an empty file, which SQLite takes for an empty database; it would give it the mode of the umask.
+    """Create a ledger, unless another process just did. It appears whole: an empty file is one that was damaged.
 
-    Raises FileExistsError and OSError.
+    Raises OSError and SQLite's errors.
     """
-    mode = GROUP_MODE if _is_shared(path) else PRIVATE_MODE
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, mode)
+    mode, new = _mode(path), path.with_name(f"{path.name}{NEW}")
+    with _alone_in(path.parent):
+        if path.exists():
+            return
+        for suffix in SUFFIXES:
+            new.with_name(f"{new.name}{suffix}").unlink(missing_ok=True)
+        descriptor = os.open(new, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, mode)
+        try:
+            os.fchmod(descriptor, mode)  # SQLite would give it the mode of the umask
+        finally:
+            os.close(descriptor)
+        with closing(_connect(f"{new.absolute().as_uri()}?mode=rw")) as connection:
+            _update(connection, new)
+            connection.execute("PRAGMA journal_mode = WAL")
+        new.rename(path)
+
+
+@contextmanager
+def _alone_in(directory: Path) -> Iterator[None]:
+    """Lock a directory against other processes and threads that create a ledger in it. Raises OSError."""
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        os.fchmod(descriptor, mode)
+        deadline = time.monotonic() + BUSY_SECONDS
+        while True:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(PAUSE_SECONDS)
+            else:
+                break
+        yield
     finally:
         os.close(descriptor)
+
+
+def _restore_modes(path: Path) -> None:
+    """Let this user write the files beside a ledger again: SQLite made them read-only while it was. Raises OSError."""
+    for suffix in SUFFIXES[1:]:
+        file = path.with_name(f"{path.name}{suffix}")
+        with suppress(FileNotFoundError):
+            status = os.lstat(file)
+            if status.st_uid == os.geteuid() and not status.st_mode & stat.S_IWUSR:
+                os.chmod(file, _mode(path))
 
 
 def _version(connection: sqlite3.Connection, path: Path) -> int:
@@ -323,20 +306,6 @@ def _copy(disk: sqlite3.Connection, memory: sqlite3.Connection, path: Path) -> N
             memory.execute(f"DELETE FROM {table}")
             memory.executemany(f"INSERT INTO {table} VALUES ({', '.join('?' * len(columns))})", rows)
     disk.execute("COMMIT")
-
-
-def _write_ahead(connection: sqlite3.Connection) -> None:
-    """Set the journal's mode. SQLite does not wait by itself for another process that is just doing the same."""
-    deadline = time.monotonic() + BUSY_SECONDS
-    while True:
-        try:
-            connection.execute("PRAGMA journal_mode = WAL")
-        except sqlite3.OperationalError as error:
-            if not is_busy(error) or time.monotonic() > deadline:
-                raise
-            time.sleep(PAUSE_SECONDS)
-        else:
-            return
 
 
 @cache
