@@ -26,6 +26,7 @@ from syncer.state.lock import DaemonLock, daemon_address
 from syncer.trigger import ANSWER_TIMEOUT, ask
 from tests.daemon_process import Daemon, fill
 from tests.forks import PIPE, Fork
+from tests.repository import Repository
 from tests.several import Sites
 from tests.site import Run, Site
 from tests.steered import get_by_socket, served
@@ -125,8 +126,56 @@ def test_check_checks_each_site_and_lists_the_mistakes_of_an_invalid_config(site
     assert errors == {"sites.d/notes.yaml": ["config"], "blog": [], "shop": ["key"]}
     assert [entry["exit"] for entry in document["sites"].values()] == [1, 0, 1]
     text = syncer("-c", "sites.d", "check", "--offline").out
-    assert [line for line in text.splitlines() if line.endswith(":")] == ["sites.d/notes.yaml:", "blog:", "shop:"]
-    assert text.endswith("\n\n3 sites, 2 with errors: sites.d/notes.yaml, shop.\n")
+    heads = re.findall(r"^(.+): \d+ checks?, ", text, re.MULTILINE)
+    assert heads == ["sites.d/notes.yaml", "blog", "shop"]
+    assert text.endswith("\n\n3 sites, 2 with errors: sites.d/notes.yaml, shop; 2 with warnings: blog, shop.\n")
+
+
+@pytest.fixture
+def one_locked(sites: Sites) -> Sites:
+    """Two sites: all is ok in `blog`; in `shop`, no page can be written."""
+    for name in ("blog", "shop"):
+        sites.add(name, quota="stats_units_per_day: 5000")
+        Repository(sites[name].root).git("init", "--quiet")
+    next(sites["shop"].root.glob("content/*.md")).chmod(0o444)
+    return sites
+
+
+def names(lines: list[str]) -> list[str]:
+    """The levels and names of findings, without their messages: one has the time."""
+    return [re.sub(":.+", ":", line) for line in lines]
+
+
+def test_check_of_several_sites_shows_what_is_not_ok_and_with_site_or_v_all(one_locked: Sites, syncer: Run) -> None:
+    alone = {name: syncer("-c", f"sites.d/{name}.yaml", "check", "--offline").out for name in ("blog", "shop")}
+    lines = {name: text.splitlines() for name, text in alone.items()}
+    wrong = [line for line in lines["shop"] if not line.startswith("ok")]
+    assert len(wrong) == 1
+    short = syncer("-c", "sites.d", "check", "--offline").out.splitlines()
+    assert short == [
+        f"blog: {len(lines['blog'])} checks, all ok",
+        f"shop: {len(lines['shop'])} checks, 1 not ok:",
+        *wrong,
+        "",
+        "2 sites, 1 with errors: shop; none with warnings.",
+    ]
+    in_full = [["blog:", *names(lines["blog"])], ["shop:", *names(lines["shop"])]]
+    both = syncer("-c", "sites.d", "-v", "check", "--offline").out.splitlines()
+    assert names(both) == [*in_full[0], "", *in_full[1], "", "2 sites, 1 with errors:"]
+    assert names(syncer("-c", "sites.d", "check", "--offline", "--site", "blog").out.splitlines()) == in_full[0]
+
+
+def test_a_quiet_check_prints_only_warnings_and_errors_on_standard_error(one_locked: Sites, syncer: Run) -> None:
+    fine = syncer("-c", "sites.d/blog.yaml", "-q", "check", "--offline")
+    assert (fine.out, fine.err) == ("", "")
+    shop = syncer("-c", "sites.d/shop.yaml", "-q", "check", "--offline")
+    assert (shop.out, shop.err.count("\n")) == ("", 1)
+    assert shop.err.startswith("error   permissions: ")
+    both = syncer("-c", "sites.d", "-q", "check", "--offline")
+    head, *rest = both.err.splitlines(keepends=True)
+    assert (both.out, head[:6], "".join(rest)) == ("", "shop: ", shop.err)
+    as_json = syncer("-c", "sites.d", "-q", "check", "--offline", "--json")
+    assert (as_json.err, list(as_json.document["sites"])) == ("", ["blog", "shop"])
 
 
 def findings(syncer: Run, *options: str) -> dict[str, list[tuple[str, str, str]]]:

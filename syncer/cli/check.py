@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext, redirect_stdout
 from typing import TYPE_CHECKING
 
 import click
@@ -22,17 +24,20 @@ if TYPE_CHECKING:
 def command(settings: Settings, offline: bool, as_json: bool, site_names: tuple[str, ...]) -> int:
     """Check the setup: config, pages, API key, quota, git, state.
 
-    With several sites, also what they must not have in common. The check costs one unit for each site.
+    With several sites, also what they must not have in common. The check costs one unit for each site. Of several
+    sites, it shows what is not ok; use --site or -v to see all.
     """
     from syncer.cli.process import printed
     from syncer.cli.show import show_json
     from syncer.cli.site_check import show_findings
 
-    if settings.several and _has_configs(settings):
-        from syncer.cli.check_sites import check_sites
+    with redirect_stdout(sys.stderr) if settings.quiet and not as_json else nullcontext():
+        if settings.several and _has_configs(settings):
+            from syncer.cli.check_sites import check_sites
 
-        return printed(check_sites(settings, site_names, offline=offline, as_json=as_json))
-    document, code = show_findings(_findings(settings, site_names, offline=offline), as_json=as_json)
+            return printed(check_sites(settings, site_names, offline=offline, as_json=as_json))
+        findings = _findings(settings, site_names, offline=offline)
+        document, code = show_findings(findings, as_json=as_json, only_wrong=settings.quiet)
     if as_json:
         show_json(document)
     return printed(code)

@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING
 from syncer.check.findings import Finding, Level
 from syncer.check.together import CheckedSite, compare
 from syncer.cli.daemon_seen import Daemons
+from syncer.cli.show import show
 from syncer.cli.site_check import findings_of, invalid, show_findings
 from syncer.cli.sites import ChosenSite, Result, conclude, headings, in_turn, read_sites
 from syncer.cli.stopping import StopSignal
 from syncer.config.conflicts import ConfigConflict, find_conflicts, identity_of, page_keys
 from syncer.config.sections import StatusPage
 from syncer.errors import KeyMissing
+from syncer.wording import counted, safe
 
 if TYPE_CHECKING:
     from syncer.cli.settings import Settings
@@ -25,8 +27,8 @@ if TYPE_CHECKING:
 def check_sites(settings: Settings, names: Sequence[str], *, offline: bool, as_json: bool) -> int:
     """Check the sites with these names, or all, each in its turn; return the highest exit code.
 
-    What is wrong with an invalid config is a finding. Each site is compared with those before it, also with those that
-    are not named. Raises UsageError for a name that no site has.
+    Print what is not ok, or all with names or `-v`. What is wrong with an invalid config is a finding. Each site is
+    compared with those before it, also with those that are not named. Raises UsageError for a name that no site has.
     """
     every, daemons = read_sites(settings), Daemons()
     choice = every.only(names)
@@ -34,12 +36,19 @@ def check_sites(settings: Settings, names: Sequence[str], *, offline: bool, as_j
     conflicts = find_conflicts(identities, page_keys(StatusPage()))
     serving = next((number for number, each in enumerate(identities) if each.page and each.path not in conflicts), 0)
     checked = [CheckedSite(site.config, _key(site)) for site in every.sites]
-    show_heading = headings()
+    in_full, show_heading = bool(names or settings.verbose) and not settings.quiet, headings()
+    warned: list[str] = []
 
     def turn(name: str, findings: Iterable[Finding]) -> Result:
-        if not as_json:
+        found = list(findings)
+        wrong = [each.level for each in found if each.level is not Level.OK]
+        warned.extend([name] * (Level.WARNING in wrong))
+        if in_full and not as_json:
             show_heading(name)
-        return show_findings(findings, as_json=as_json)
+        elif not as_json and (wrong or not settings.quiet):
+            outline = f"{len(wrong):,} not ok:" if wrong else "all ok"
+            show(f"{safe(name)}: {counted(len(found), 'check')}, {outline}", "bold")
+        return show_findings(found, as_json=as_json, only_wrong=not in_full)
 
     turns = {path: partial(turn, path, invalid(error)) for path, error in choice.left_out.items()}
     for number, site in enumerate(every.sites):
@@ -50,7 +59,9 @@ def check_sites(settings: Settings, names: Sequence[str], *, offline: bool, as_j
             left_out = _left_out(conflicts.get(identities[number].path))
             turns[site.name] = partial(turn, site.name, chain(own, shared, left_out))
     results = in_turn(turns, {}, StopSignal())
-    return conclude(results, as_json=as_json, failing="with errors")
+    return conclude(
+        results, as_json=as_json, quiet=settings.quiet, failing="with errors", also={"with warnings": warned}
+    )
 
 
 def _left_out(conflict: ConfigConflict | None) -> Iterator[Finding]:

@@ -20,8 +20,13 @@ if TYPE_CHECKING:
 COLOURS = {"ok": "green", "warning": "yellow", "error": "bold red"}
 
 
-def show_findings(findings: Iterable[Finding], *, as_json: bool) -> tuple[dict[str, object], int]:
-    """Print each finding once it is found, unless `as_json`; return the JSON document of all, and the exit code."""
+def show_findings(
+    findings: Iterable[Finding], *, as_json: bool, only_wrong: bool = False
+) -> tuple[dict[str, object], int]:
+    """Print each finding once it is found, or `only_wrong` those that are not ok, or with `as_json` none.
+
+    Return the JSON document of all, and the exit code.
+    """
     from rich.text import Text
 
     from syncer.check.findings import Level
@@ -35,7 +40,7 @@ def show_findings(findings: Iterable[Finding], *, as_json: bool) -> tuple[dict[s
         checks.append({"name": finding.name, "level": finding.level.value, "message": message})
         if finding.level is Level.ERROR:
             code = ExitCode.PROBLEMS
-        if not as_json:
+        if not (as_json or (only_wrong and finding.level is Level.OK)):
             line = Text(f"{finding.level:<8}", style=COLOURS[finding.level])
             line.append(f"{finding.name}: {safe(message)}", style="default")
             console().print(line, soft_wrap=True)

@@ -164,10 +164,17 @@ def _take_turn(name: str, turn: Callable[[], Result], stopped: StopSignal) -> Re
     return error
 
 
-def conclude(results: Results, *, as_json: bool, quiet: bool = False, failing: str = "") -> int:
+def conclude(
+    results: Results,
+    *,
+    as_json: bool,
+    quiet: bool = False,
+    failing: str = "",
+    also: Mapping[str, Sequence[str]] | None = None,
+) -> int:
     """Print all documents as one, or unless `quiet` which sites failed; return the highest exit code.
 
-    `failing`: what to say of those, if not that they need attention.
+    `failing`: what to say of those, if not that they need attention. `also`: what to say of which other sites.
     """
     from syncer.cli.show import show, show_json
     from syncer.cli.show_error import error_document
@@ -184,9 +191,10 @@ def conclude(results: Results, *, as_json: bool, quiet: bool = False, failing: s
     elif not quiet and len(ended) > 1:
         wrong = [name for name, (_, code) in ended.items() if code]
         failing = failing or ("needs attention" if len(wrong) < 2 else "need attention")
-        numbers = f"{len(wrong):,} {failing}: {listed(wrong)}" if wrong else f"none {failing}"
+        groups = {failing: wrong, **(also or {})}.items()
+        numbers = [f"{len(names):,} {what}: {listed(names)}" if names else f"none {what}" for what, names in groups]
         show()
-        show(f"{counted(len(results), 'site')}, {numbers}.", "bold")
+        show(f"{counted(len(results), 'site')}, {'; '.join(numbers)}.", "bold")
     return code
 
 
