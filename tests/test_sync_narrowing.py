@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -203,10 +204,25 @@ def test_a_dry_run_says_of_a_read_only_page_what_the_sync_would_say(full: Site, 
     assert dry["changed_counts"] == real["changed_counts"] == 6
 
 
+@pytest.mark.parametrize("options", [["--dry-run"], []])
+def test_problems_that_are_alike_are_one_line_with_the_first_pages(
+    site: Site, syncer: Run, options: Sequence[str]
+) -> None:
+    for number, video in enumerate(ids(8)):
+        site.put(f"content/{number}.md", plain(video, 1, 2)).chmod(0o444)
+    site.put("content/8.md", b"---\nvid_id: nonsense\nviewcount: 1\n---\n")
+    same = "content/0.md, content/1.md, content/2.md, content/3.md, content/4.md and 3 more: The page is read-only: "
+    lines = syncer("sync", *options).out.partition("Problems: 9\n")[2].splitlines()
+    assert (len(lines), sum(line.startswith(f"  {same}") for line in lines)) == (3, 1)
+    assert any(line.startswith("  content/8.md:2: ") for line in lines)
+    assert lines[2] == "  --json lists all 9 problems."
+    assert len(syncer("sync", *options, "--json").document["problems"]) == 9
+
+
 def test_a_diff_of_many_pages_is_cut_short_and_says_so(site: Site, syncer: Run) -> None:
     for video in ids(45):
         site.put(f"content/{video}.md", plain(video, 1, 2))
     ran = syncer("sync", "--dry-run")
     assert ran.out.count("\n+++ b/") + ran.out.startswith("+++") == 40
-    assert "  ... and 5 more pages; --json has all\n" in ran.out
+    assert "  ... and 5 more pages; name a PATH to see its pages (--json has all)\n" in ran.out
     assert len(syncer("sync", "--dry-run", "--json").document["changes"]) == 90

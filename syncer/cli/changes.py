@@ -92,7 +92,7 @@ class ChangeList:
             ]
             show_table(("page", "count", "old", "new"), rows, right=(2, 3))
         if report.dry_run:
-            rest(report.changed_pages, "page")
+            rest(report.changed_pages, "page", "name a PATH to see its pages (--json has all)")
         else:
             rest(self._rows, "change", f"`syncer log --sync {report.sync}` has all")
 

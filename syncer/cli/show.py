@@ -12,7 +12,7 @@ from rich.cells import cell_len
 
 from syncer.cli.suggested import SUGGESTED, spelled
 from syncer.front_matter.video_id import is_possible
-from syncer.model import Problem, VideoId
+from syncer.model import Problem, ProblemKind, VideoId
 from syncer.wording import counted, safe, safe_json
 
 if TYPE_CHECKING:
@@ -171,14 +171,21 @@ def in_columns(
 
 
 def show_problems(problems: Sequence[Problem]) -> None:
-    """Print problems, each with where it is and what to do."""
-    for problem in problems[:ROWS_SHOWN]:
+    """Print problems with where they are and what to do: of several that are alike, the first places."""
+    from syncer.check.findings import SHOWN_EXAMPLES, examples
+
+    alike: dict[tuple[str, ProblemKind], list[str]] = {}
+    for problem in problems:
         place = problem.subject if problem.line is None else f"{problem.subject}:{problem.line}"
-        show(f"  {safe(place)}: {safe(problem.message)} [{problem.kind}]")
-    rest(len(problems), "problem")
+        alike.setdefault((problem.message, problem.kind), []).append(place)
+    shown = list(alike.items())[:ROWS_SHOWN]
+    for (message, kind), places in shown:
+        show(f"  {safe(examples(places))}: {safe(message)} [{kind}]")
+    if sum(len(places[:SHOWN_EXAMPLES]) for _, places in shown) < len(problems):
+        show(f"  --json lists all {len(problems):,} problems.")
 
 
-def rest(total: int, noun: str, where: str = "--json has all") -> None:
+def rest(total: int, noun: str, where: str) -> None:
     """Print how many were not shown, if any."""
     if total > ROWS_SHOWN:
         show(f"  ... and {counted(total - ROWS_SHOWN, f'more {noun}')}; {where}")
