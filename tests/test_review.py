@@ -176,14 +176,16 @@ def test_pages_without_a_count_that_waits_are_not_shown(waiting: Repository, sit
     assert (ran.code, ran.out) == (0, "Nothing to review: no count of the last commit has changed in the pages.\n")
 
 
-def test_a_long_list_is_cut_and_the_document_is_whole(site: Site, syncer: Run) -> None:
+def test_a_long_list_is_cut_on_a_terminal_only_and_says_how_to_see_all(site: Site, syncer: Run) -> None:
     for video in ids(25):
         site.put(f"content/{video}.md", plain(video, 0, 0))
     in_git(site)
     site.sync()
-    out = syncer("review").out.splitlines()
-    assert out[41] == "  ... and 10 more counts; --json has all"
-    assert out[42] == "Not committed: 50 counts on 25 pages."
+    shown = typed_ahead(site, b"q\n", "review", NO_COLOR="1").decode()
+    assert "\n  ... and 10 more counts; run `syncer review | less` to see all\r\n" in shown
+    _, *rows = syncer("review").out.splitlines()[:52]
+    assert rows[50] == "Not committed: 50 counts on 25 pages."
+    assert {*ids(25)} == {row.split()[0][8:-3] for row in rows[:50:2]}
     assert sum(len(page["counts"]) for page in pages(syncer("review", "--json")).values()) == 50
 
 

@@ -51,7 +51,8 @@ def test_the_counts_of_the_named_pages_are_committed_and_no_others(
     ran = syncer("-v", "review", "--keep", A, B)
     assert ran.code == 0
     assert ran.err == f"INFO Committed as {waiting.head()[:12]}\n"
-    assert ran.out == f"Committed 4 counts on 2 pages as {waiting.head()[:12]}.\n"
+    still = "Still not committed: 2 counts on 1 page (see `syncer review`).\n"
+    assert ran.out == f"Committed 4 counts on 2 pages as {waiting.head()[:12]}.\n{still}"
     assert waiting.git("rev-parse", "HEAD^").strip() == parent
     assert [waiting.show(path) for path in (A, B)] == [new(youtube, A), new(youtube, B)]
     assert waiting.status() == [f" M {C}"]
@@ -142,7 +143,7 @@ def test_with_push_the_next_sync_pushes(site: Site, tmp_path: Path, syncer: Run)
     site.configure(git="commit: true, push: true")
     before = repository.git("ls-remote", "origin", "main")
     ran = syncer("review", "--keep", A)
-    assert ran.out.endswith("The next sync pushes this commit.\n")
+    assert ".\nThe next sync pushes this commit.\n" in ran.out
     assert repository.git("ls-remote", "origin", "main") == before
     assert site.sync(NOON + timedelta(hours=1)).exit == 0
     assert repository.git("ls-remote", "origin", "main").split()[0] == repository.head()
@@ -187,7 +188,8 @@ def test_what_cannot_be_meant_is_exit_2_and_nothing_is_done(
 def test_a_page_that_waits_for_nothing_is_no_mistake(waiting: Repository, syncer: Run) -> None:
     assert syncer("review", "--keep", A).code == 0
     ran = syncer("review", "--keep", A)
-    assert (ran.code, ran.out) == (0, "Nothing to keep or drop.\n")
+    still = "Still not committed: 4 counts on 2 pages (see `syncer review`).\n"
+    assert (ran.code, ran.out) == (0, f"Nothing to keep or drop.\n{still}")
 
 
 def test_on_a_terminal_it_asks_page_by_page_and_commits_once_at_the_end(

@@ -101,11 +101,12 @@ def _act(
     from syncer.cli.review_output import review_json, show_result
     from syncer.cli.show import show_json
     from syncer.review.act import act
+    from syncer.review.look import look
 
     with stoppable(settings) as (environment, listener):
         result = act(config, choice, shown, environment, listener)
     if as_json:
         show_json(review_json(result.remaining, result))
     else:
-        show_result(result, pushes=config.git.push, own_file=config.write.file)
+        show_result(result, look(config, ()).pages, pushes=config.git.push, own_file=config.write.file)
     return result.exit

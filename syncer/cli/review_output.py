@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Sequence
 
 from syncer.cli.changes import show_put_back, show_way_back
@@ -70,8 +71,11 @@ def show_review(review: Review, *, hint: bool) -> None:
     _show_problems(review.problems)
 
 
-def show_result(result: ReviewResult, *, pushes: bool, own_file: str | None) -> None:
-    """Print what was kept and dropped; `pushes`: the next sync pushes the commit; `own_file`: of `write.file`."""
+def show_result(result: ReviewResult, left: Sequence[ReviewPage], *, pushes: bool, own_file: str | None) -> None:
+    """Print what was kept and dropped, and how many counts are `left` on the whole site.
+
+    `pushes`: the next sync pushes the commit; `own_file`: of `write.file`.
+    """
     kept, dropped = result.kept, result.dropped
     if kept:
         what = f"{counts_and_dates(kept.counts, kept.dates)} on {counted(kept.pages, 'page')}"
@@ -85,8 +89,10 @@ def show_result(result: ReviewResult, *, pushes: bool, own_file: str | None) -> 
     if result.remaining.pages:
         show("Left unchanged:")
         _show_pages(result.remaining.pages)
-    left = (count for page in result.remaining.pages for count in page.counts if count.own)
-    show_way_back({count.difference.path for count in left if count.difference.old is None}, own_file)
+    same = (count for page in result.remaining.pages for count in page.counts if count.own)
+    show_way_back({count.difference.path for count in same if count.difference.old is None}, own_file)
+    if len(left) > len(result.remaining.pages):
+        show(f"Still not committed: {_total(left)} (see `syncer review`).")
     _show_problems(result.problems)
 
 
@@ -97,25 +103,32 @@ def _show_problems(problems: Sequence[Problem]) -> None:
 
 
 def _show_pages(pages: Sequence[ReviewPage]) -> None:
-    """Print the first counts of pages as a table, and the totals.
+    """Print the counts of pages as a table, on a terminal the first of them, and the totals.
 
     Where they are not all printed, those that say whether a video plays are first.
     """
     found = [(page, count) for page in pages for count in page.counts]
-    if len(found) > ROWS_SHOWN:
+    limit = ROWS_SHOWN if sys.stdout.isatty() else len(found)
+    if len(found) > limit:
         found.sort(key=lambda each: each[1].difference.kind is not Detail.UNAVAILABLE_SINCE)
-    table = _rows(found[:ROWS_SHOWN])
+    table = _rows(found[:limit])
     show_table(("page", "count", "old", "new", "change", ""), table, right=(2, 3, 4))
     counts = [count for _, count in found if isinstance(count.difference.kind, Count)]
     rows = len(found)
-    rest(rows, "count" if rows == len(counts) else "value")
+    if rows > limit:
+        rest(rows, "count" if rows == len(counts) else "value", "run `syncer review | less` to see all")
     large, yours = sum(count.large_change for count in counts), sum(not count.own for count in counts)
     marked = [counted(large, "large change")] * bool(large) + [f"{yours:,} yours"] * bool(yours)
     also = f" ({', '.join(marked)})" if marked else ""
-    total = counts_and_dates(len(counts), rows - len(counts))
-    show(f"Not committed: {total} on {counted(len(pages), 'page')}{also}.", "bold")
+    show(f"Not committed: {_total(pages)}{also}.", "bold")
     if yours:
         show("Counts marked `yours` were not last written by syncer. Commit them yourself with git.")
+
+
+def _total(pages: Sequence[ReviewPage]) -> str:
+    """Return how many counts and dates there are, on how many pages."""
+    kinds = [isinstance(count.difference.kind, Count) for page in pages for count in page.counts]
+    return f"{counts_and_dates(sum(kinds), len(kinds) - sum(kinds))} on {counted(len(pages), 'page')}"
 
 
 def _rows(found: Sequence[tuple[ReviewPage, ReviewCount]]) -> Iterator[Sequence[str]]:
