@@ -223,8 +223,8 @@ def test_each_sentence_names_dates_where_only_dates_change(site: Site, youtube: 
     assert "Changed 1 date on 1 page.\n" in out
     name = syncer("status", "--json").document["syncs"][0]["sync"]
     head, row = syncer("status").out.splitlines()[:2]
-    assert head.split() == ["sync", "finished", "pages", "counts", "dates", "problems", "exit"]
-    assert row.split()[-5:] == ["1", "0", "1", "0", "0"]
+    assert head.split() == ["sync", "finished", "pages", "counts", "dates", "result"]
+    assert row.split()[-4:] == ["1", "0", "1", "complete"]
     written = file.read_bytes()
     assert "\nNot committed: 1 date on 1 page.\n" in syncer("review").out
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -69,6 +70,20 @@ def test_an_undo_is_a_sync_in_the_log_with_each_count_the_other_way_round(full: 
         (line["path"], line["video_id"], line["field"], line["count"], line["new"], line["old"]) for line in there
     ] == [(line["path"], line["video_id"], line["field"], line["count"], line["old"], line["new"]) for line in back]
     assert (report.pages, report.videos, report.changed_pages, report.changed_counts) == (6, 6, 6, 14)
+
+
+def test_status_calls_an_undo_by_name_and_says_how_it_went(full: Site, syncer: Run) -> None:
+    name = full.sync().sync
+    full.undo(name, NOON + HOUR)
+    full.sync(NOON + 2 * HOUR)
+    (full.root / full.log_lines()[0]["path"]).unlink()
+    full.undo(name, NOON + 3 * HOUR)
+    head, *rows = syncer("status").out.splitlines()[:5]
+    assert head.split()[-1] == "result"
+    found = [re.split("  +", row)[-1] for row in rows]
+    assert re.fullmatch(r"undo, \d+ values not restored", found[0])
+    assert found[1:] == ["complete", "undo", "complete"]
+    assert [sync["result"] for sync in syncer("status", "--json").document["syncs"]] == found
 
 
 def test_an_undo_can_be_undone_and_that_again(full: Site) -> None:

@@ -103,14 +103,13 @@ def _show_syncs(status: Status, *, daemon: SeenDaemon) -> None:
             f"{sync['changed_pages']:,}",
             f"{sync['changed_counts']:,}",
             *([f"{sync['changed_dates']:,}"] * dates),
-            f"{sync['problems']:,}",
-            str(sync["exit"]),
+            sync["result"],
         )
         for sync in status.syncs
     ]
     if rows:
-        heads = ("sync", "finished", "pages", "counts", *["dates"] * dates, "problems", "exit")
-        show_table(heads, rows, right=range(2, len(heads)))
+        heads = ("sync", "finished", "pages", "counts", *["dates"] * dates, "result")
+        show_table(heads, rows, right=range(2, len(heads) - 1))
     if status.leftovers:
         written, unwritten = counted(status.leftovers.written, "value"), counted(status.leftovers.unwritten, "value")
         what = f"{written} written, {unwritten} not written, {counted(len(status.leftovers.files), 'left-over file')}"

@@ -35,7 +35,7 @@ def drop(
     sync = begin(config, Options(), environment, listener, state, started=environment.clock())
     scope = scope_of(config, paths)
     pages = list(_restorations(sync.site, state.database, waiting_since(scope, require_head(scope))))
-    return put_back(sync, state.diff_log, pages)[0] if pages else None
+    return put_back(sync, state.diff_log, pages, Why.DROPPED)[0] if pages else None
 
 
 def _restorations(site: str, database: Database, files: Iterable[WaitingFile]) -> Iterator[Restoration]:

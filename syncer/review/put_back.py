@@ -10,7 +10,7 @@ from itertools import islice
 from typing import NamedTuple
 
 from syncer.diff_log.log import DiffLog
-from syncer.model import Edit, Problem, ProblemKind, VideoId
+from syncer.model import Edit, Problem, ProblemKind, VideoId, Why
 from syncer.state.judging import release_suppressed
 from syncer.state.mappings import with_former
 from syncer.state.syncs import begin_sync, end_sync
@@ -36,7 +36,7 @@ class Restoration(NamedTuple):
 
 
 def put_back(
-    sync: Sync, diff_log: DiffLog, pages: Iterable[Restoration], limit: int = 0
+    sync: Sync, diff_log: DiffLog, pages: Iterable[Restoration], why: Why, limit: int = 0
 ) -> tuple[SyncReport, list[SkippedCount]]:
     """Write the edits, log each of their changes, and return the report, with the first skipped counts up to `limit`.
 
@@ -61,6 +61,6 @@ def put_back(
     release_suppressed(sync.database)
     log_written(sync)
     report = tally.report(sync.environment.clock(), sync.options, cancelled=sync.environment.cancelled())
-    end_sync(sync.database, number, stored_json(report), whole=False, last_seq=diff_log.last_seq)
+    end_sync(sync.database, number, stored_json(report, why), whole=False, last_seq=diff_log.last_seq)
     log_ended(report)
     return report, skipped

@@ -91,7 +91,7 @@ def undo(
         candidate = candidate_of(with_former(sync.database, config.written_models()))
         by_page = groupby(chain([first], lines), key=lambda line: str(line["path"]))  # one page in memory at a time
         pages = (_restoration(sync, candidate(path), [_logged(line) for line in same]) for path, same in by_page)
-        return put_back(sync, opened.diff_log, pages, limit)
+        return put_back(sync, opened.diff_log, pages, Why.UNDO, limit)
 
 
 def _unknown(name: str) -> UsageError:

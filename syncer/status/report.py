@@ -215,10 +215,15 @@ def brake_share(brake: Brake) -> str:
     return f"{brake.struck:,} of {brake.of:,} {noun} {'in one part of it ' if brake.part else ''}{verb}"
 
 
-def stored_json(report: SyncReport) -> str:
-    """Return the report as the state keeps it."""
-    more = {"retries": report.tries.repeated, "left": report.left, "changed_dates": report.changed_dates}
+def stored_json(report: SyncReport, restored: str = "") -> str:
+    """Return the report as the state keeps it; `restored`: why, if it only restored values."""
+    more: dict[str, object] = {
+        "retries": report.tries.repeated,
+        "left": report.left,
+        "changed_dates": report.changed_dates,
+    }
     more |= {"in_texts": report.in_texts} if report.in_texts else {}
+    more |= {"restored": restored} if restored else {}
     return json.dumps({**report_json(report), **more})
 
 

@@ -17,6 +17,9 @@ from syncer.wording import counted
 COMPLETE = "complete"
 """The result of a sync after which nothing needs attention."""
 
+FINE = {COMPLETE, "undo", "dropped"}
+"""The same, and those of syncs that only restored values, and all of them."""
+
 
 class Outline(TypedDict):
     """A past sync in a line, as `syncer status --json` prints it."""
@@ -29,7 +32,7 @@ class Outline(TypedDict):
     changed_dates: int
     problems: int
     result: str
-    """How it went, in words: `complete`, `2 problems`, `safety brake`, `3 videos left out`, `failed`, `stopped`."""
+    """`complete`, or in words what is not: `2 problems`, `safety brake`, `failed`, `stopped`; of an undo: `undo`."""
     exit: int
 
 
@@ -78,6 +81,8 @@ class StoredReport(TypedDict):
     """The same."""
     changed_dates: NotRequired[int]
     """The same."""
+    restored: NotRequired[str]
+    """Why it restored values and requested nothing: `undo` or `dropped`. Absent for all other syncs."""
     in_texts: NotRequired[int]
     """Absent if there are none, too."""
     oldest_shared: NotRequired[str]
@@ -138,6 +143,7 @@ def result_of(report: StoredReport) -> str:
     if report["exit"] in _FAILURES:
         return _FAILURES[report["exit"]]
     found = (
+        ("restored" in report, report.get("restored", "")),
         (report["brake"] is not None, "safety brake"),
         (report["problems"], counted(len(report["problems"]), "problem")),
         (report["left_out"]["over_quota"], f"{counted(report['left_out']['over_quota'], 'video')} left out"),
@@ -172,6 +178,7 @@ def _is_report(report: Mapping[str, object]) -> bool:
         and (brake is None or all(_is_number(brake.get(name)) for name in ("struck", "of")))
         and (brake is None or all(isinstance(brake.get(name, False), bool) for name in ("earlier", "part")))
         and isinstance(report.get("commit"), str | None)
+        and isinstance(report.get("restored", ""), str)
         and ("oldest_shared" not in report or _is_time(report["oldest_shared"]))
         and _is_number(report.get("exit"))
         and report["exit"] in _EXITS

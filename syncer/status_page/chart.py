@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from syncer.errors import ExitCode
 from syncer.model import Count, Reading
-from syncer.status.stored_reports import COMPLETE, Outline
+from syncer.status.stored_reports import FINE, Outline
 from syncer.status_page.frame import Frame
 from syncer.status_page.markup import Markup, tag, together
 from syncer.wording import counted, counts_and_dates, utc
@@ -105,7 +105,7 @@ def sync_bars(frame: Frame, syncs: Sequence[Outline]) -> Markup:
     line = ABOVE + (UP if timed else UP + DOWN)
     slot = BARS_WIDTH / max(len(syncs), SLOTS_MINIMUM)
     kinds = [
-        "" if sync["result"] == COMPLETE else "attention" if sync["exit"] <= ExitCode.PROBLEMS else "wrong"
+        "" if sync["result"] in FINE else "attention" if sync["exit"] <= ExitCode.PROBLEMS else "wrong"
         for sync in syncs
     ]
     bars = [
@@ -167,7 +167,7 @@ def _bar(sync: Outline, x: float, line: int, lengths: tuple[int, int], *, slot: 
         tag("rect", x=left, y=0, width=width, height=ABOVE + UP + DOWN, class_="touch"),
         tag("rect", x=left, y=line - up, width=width, height=up, rx=2, class_=kind),
         tag("rect", x=left, y=line, width=width, height=down, rx=2, class_="changed") if down else None,
-        mark if sync["result"] != COMPLETE else None,
+        mark if kind else None,
         href=href,
         aria_label=description,
     )
