@@ -55,6 +55,30 @@ def lay(there: Path, pages: Mapping[str, bytes]) -> None:
         (there / path).write_bytes(text)
 
 
+@pytest.mark.parametrize(
+    ("pages", "said"),
+    [
+        ({"a.md": TALK, **{f"{number}.md": TALK.replace(b"views: 4\n", b"") for number in range(9)}}, "1 of 10 pages"),
+        ({"a.md": pair((A, 1, 2), (B, 3, 4))}, None),
+        ({"a.md": TALK, "b.md": TALK.replace(b"views: 4\n", b"")}, None),
+    ],
+)
+def test_where_most_pages_have_no_count_init_and_check_say_how_many(
+    there: Path, syncer: Run, pages: Mapping[str, bytes], said: str | None
+) -> None:
+    lay(there, {f"content/{name}": text for name, text in pages.items()})
+    out = syncer("init").out
+    sentence = f"  Counts are on {said}: set `insert_missing: true` to add them to the others.\n"
+    assert (sentence in out) if said else ("Counts are on" not in out)
+    without = sum(text.startswith(b"---\nyoutube") and b"views" not in text for text in pages.values())
+    noun = "page" if without == 1 else "pages"
+    lacks = f"; {without} {noun} without any count (`insert_missing: true` adds them)\n" if without else " counts\n"
+    assert lacks in syncer("check", "--offline").out
+    config = there / "config/syncer.yaml"
+    config.write_text(config.read_text(encoding="utf-8").replace("insert_missing: false", "insert_missing: true"))
+    assert "without any count" not in syncer("check", "--offline").out
+
+
 @pytest.mark.parametrize("shape", SHAPES)
 def test_the_config_it_writes_works_unchanged(there: Path, youtube: Simulator, syncer: Run, shape: str) -> None:
     pages, directories, changes = SHAPES[shape]

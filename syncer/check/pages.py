@@ -49,6 +49,8 @@ class FoundPages:
     data_files: set[str] = field(default_factory=set)
     """Those that are data files."""
     values: int = 0
+    countless: set[str] = field(default_factory=set)
+    """The pages without any of their mapped counts, where a sync adds none."""
     videos: set[VideoId] = field(default_factory=set)
     read_only: list[str] = field(default_factory=list)
     left_over: list[str] = field(default_factory=list)
@@ -108,7 +110,10 @@ def find_pages(config: Config) -> FoundPages:
 def _note(site: str, page: Page, found: FoundPages, *, is_written: bool) -> None:
     """Add a page to what was found, and whether it can be written."""
     found.videos.update(slot.video_id for slot in page.slots)
-    found.values += sum(isinstance(field.kind, Count) for slot in page.slots for field in slot.fields)
+    values = sum(isinstance(field.kind, Count) for slot in page.slots for field in slot.fields)
+    found.values += values
+    if page.fields.counts and not (values or page.fields.insert_missing):
+        found.countless.add(page.path)
     path = os.path.join(site, page.path)
     with suppress(OSError):  # deleted since
         is_locked = is_read_only(path, os.stat(path)) or not os.access(os.path.dirname(path), os.W_OK)
@@ -170,7 +175,10 @@ def check_pages(config: Config, found: FoundPages) -> Iterator[Finding]:
         yield from _check_data_file(config, config.write.file, len(found.videos))
     elif found.values:
         videos, counts = counted(len(found.videos), "video"), counted(found.values, "count")
-        yield Finding("content", Level.OK, f"{pages} with {videos} and {counts}")
+        countless = found.countless.difference(found.excluded, (problem.subject for problem in found.problems))
+        files = counted(len(countless), "file" if found.data_files else "page")
+        lacks = f"; {files} without any count (`insert_missing: true` adds them)" if countless else ""
+        yield Finding("content", Level.OK, f"{pages} with {videos} and {counts}{lacks}")
     elif found.paths and not found.wrong_keys:
         if not config.mapped_counts:
             message = f"{pages} with {counted(len(found.videos), 'video')}. A sync reports whether they play."

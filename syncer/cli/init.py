@@ -120,6 +120,7 @@ def _write(target: Path, text: str) -> None:
 
 def _show_proposal(proposal: Proposal) -> None:
     from syncer.cli.show import show
+    from syncer.front_matter.keys import item_prefix
     from syncer.model import Format
     from syncer.wording import counted, safe
 
@@ -132,6 +133,10 @@ def _show_proposal(proposal: Proposal) -> None:
         show(f"  only where    {safe(key)} is {safe(value)}")
     for count, key in fields.counts.items():
         show(f"  {count:13} {safe(key)}{' (new: a sync adds it)' if fields.insert_missing else ''}")
+    if proposal.with_counts is not None and 2 * proposal.with_counts < proposal.slots:
+        slots = counted(proposal.slots, "item" if item_prefix(fields.video_id) else noun)
+        here = f"{proposal.with_counts:,} of {slots}"
+        show(f"  Counts are on {here}: set `insert_missing: true` to add them to the others.")
 
 
 def _show_left_alone(site: str, proposals: Sequence[Proposal], seen: Elsewhere) -> None:

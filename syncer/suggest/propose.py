@@ -51,6 +51,10 @@ class Proposal:
     """The data files with videos under the key, in no order."""
     has_numbers: bool = False
     """Whether most of the counts that are there are numbers without quotes."""
+    with_counts: int | None = None
+    """On how many pages, or of a list on how many items, the counts are that others have not; None: not known."""
+    slots: int = 0
+    """How many pages or items with a video there are."""
 
     @property
     def format(self) -> Format:
@@ -176,7 +180,20 @@ def propose(key: str, found: Survey, form: Format | None = None) -> Proposal:
         pages, videos = condition[2].pages, len(condition[2].videos)
     odd = dict.fromkeys(path for name in counts.values() for path in video_key.meant_on.get(before + name, ()))
     examples, is_number = tuple(video_key.examples), numbers > strings
-    return Proposal(directory, include, exclude, fields, pages, videos, examples, tuple(odd), has_numbers=is_number)
+    found_on = max((kind.plain + kind.empty + kind.meant + kind.other for kind in kinds), default=0)
+    return Proposal(
+        directory,
+        include,
+        exclude,
+        fields,
+        pages,
+        videos,
+        examples,
+        tuple(odd),
+        has_numbers=is_number,
+        with_counts=None if condition or not counts else found_on,
+        slots=video_key.ids,
+    )
 
 
 def _where(directories: Directories, suffixes: list[str]) -> tuple[str, tuple[str, ...]]:
