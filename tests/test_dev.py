@@ -85,7 +85,7 @@ def test_a_setup_that_fails_shows_the_errors_and_where_the_whole_output_is(clone
 def test_the_setup_says_what_it_does_and_happens_once(clone: Path) -> None:
     for lines in (
         [
-            "dev: Setting up .venv. This happens once and takes about half a minute.",
+            "dev: Setting up .venv. This happens once and takes half a minute to three minutes.",
             f"dev:   1 of 3: created .venv with Python {sys.version.split()[0]}",
             "dev:   2 of 3: installing the packages of requirements.lock",
             "dev:   3 of 3: installing syncer",

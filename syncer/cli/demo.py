@@ -43,6 +43,6 @@ def command() -> None:
             with open_state(event.config.state_directory, event.config.site) as database:
                 show_readings(history(database, video))
             show(f"\nEverything is in {event.directory}. Look around, and delete it when you are done.", "bold cyan")
-    show("Next, install syncer and get an API key, as the tutorial shows. Then run in your site's directory:")
+    show("Next, install syncer and get an API key, as docs/tutorial.md shows. Then run in your site's directory:")
     for line in ("export YOUTUBE_API_KEY=...", "syncer init", "syncer check", "syncer sync --dry-run", "syncer sync"):
         show(f"  {line}")
