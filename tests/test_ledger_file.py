@@ -15,7 +15,7 @@ from random import Random
 import pytest
 
 from syncer.decide.quota import quota_day
-from syncer.errors import StateDamaged, StateError
+from syncer.errors import LedgerUnreachable, StateDamaged, StateError
 from syncer.model import Bucket
 from syncer.state.file_system import FUSE, MACOS_LOCAL, linux_name, macos_name, network_file_system
 from syncer.state.ledger_file import LedgerFile, copy_ledger_file, open_ledger_file, read_ledger_file
@@ -222,6 +222,19 @@ def test_a_ledger_that_was_cut_to_nothing_is_damaged_and_never_taken_for_a_new_o
             in words
         )
     assert path.stat().st_size == 0
+
+
+def test_nothing_is_counted_in_a_ledger_that_was_moved_or_replaced_while_it_was_open(path: Path) -> None:
+    """The next process would not see it: 32 requests were sent where 20 are allowed."""
+    with closing(open_ledger_file(path)) as opened:
+        path.rename(path.with_name("moved"))
+        for _ in range(2):
+            with (
+                pytest.raises(LedgerUnreachable, match="was moved or replaced while a sync used it"),
+                opened.transaction(),
+            ):
+                pytest.fail("it counts")
+            open_ledger_file(path).close()
 
 
 def test_what_a_crash_left_of_a_ledger_that_was_being_created_is_replaced(path: Path) -> None:

@@ -40,10 +40,10 @@ NEW: Final = "-syncer-new"
 class LedgerFile:
     """An open ledger, or a copy in memory. Safe for several threads: one transaction at a time."""
 
-    def __init__(self, connection: sqlite3.Connection, path: Path, *, copied: bool = False) -> None:
-        """Take a connection to the file, or to a copy of its small tables."""
+    def __init__(self, connection: sqlite3.Connection, path: Path, file: os.stat_result | None = None) -> None:
+        """Take a connection to this file, or, without one, to a copy of its small tables."""
         self.path = path
-        self._copied = copied
+        self._file = file
         self._connection = connection
         self._lock = threading.RLock()
 
@@ -51,6 +51,10 @@ class LedgerFile:
     def transaction(self) -> Iterator[sqlite3.Connection]:
         """Run the block as one transaction, which no other process interrupts. Raises StateError."""
         with self._lock, _explained("write", self.path), _at_once(self._connection):
+            if self._file and not self._is_in_place(self._file):
+                raise LedgerUnreachable(
+                    f"The ledger {self.path} was moved or replaced while a sync used it; the next sync opens it again"
+                )
             yield self._connection
 
     @contextmanager
@@ -69,12 +73,19 @@ class LedgerFile:
 
     def large_tables(self) -> AbstractContextManager[sqlite3.Connection]:
         """Return a connection for queries that belong together, also of tables that a copy lacks. Raises StateError."""
-        return read_ledger_file(self.path) if self._copied else self.read()
+        return self.read() if self._file else read_ledger_file(self.path)
 
     def close(self) -> None:
         """Close it."""
         with self._lock:
             self._connection.close()
+
+    def _is_in_place(self, file: os.stat_result) -> bool:
+        """Whether this is the file that other processes use: what is counted in another one, they do not see."""
+        try:
+            return os.path.samestat(file, os.stat(self.path))
+        except FileNotFoundError:
+            return False
 
 
 def open_ledger_file(path: Path, file_system: Callable[[str], str | None] = network_file_system) -> LedgerFile:
@@ -97,10 +108,10 @@ def open_ledger_file(path: Path, file_system: Callable[[str], str | None] = netw
             connection.execute("PRAGMA secure_delete = ON")  # the file has no trace of what a purge deletes
             _require_sound(connection, path)
             _require_safe(path, tighten=True)  # it is a ledger
+            return LedgerFile(connection, path, os.stat(path))
     except BaseException:
         connection.close()
         raise
-    return LedgerFile(connection, path)
 
 
 def require_unlocked(path: Path) -> None:
@@ -127,7 +138,7 @@ def copy_ledger_file(path: Path, file_system: Callable[[str], str | None] = netw
     except BaseException:
         memory.close()
         raise
-    return LedgerFile(memory, path, copied=True)
+    return LedgerFile(memory, path)
 
 
 @contextmanager
