@@ -32,6 +32,9 @@ SCREENS = [(360, "light"), (1280, "dark"), *([(360, "dark"), (1280, "light")] if
 
 READINGS = 12
 
+LEDGER = "../the_ledger_of_all_sites_whose_name_is_long_and_has_no_blank.sqlite3"
+"""Its path is one long word."""
+
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
@@ -49,7 +52,7 @@ def page_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with Simulator(World(start=start), Clock(start)) as youtube:
         site = Site(tmp_path_factory.mktemp("browser") / "site", youtube.url)
         (site.root / "content" / "lists").mkdir(parents=True)
-        site.configure()
+        site.configure(quota=f"ledger: {LEDGER}")
         for video in ids(6):
             site.put(f"content/{video}.md", crlf(video, 1, 2))
         site.put("content/odd.md", plain(ids(7)[6], "1.2M", 2))
@@ -68,7 +71,7 @@ def sites_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with Simulator(World()) as youtube:
         site = Site(tmp_path_factory.mktemp("sites") / "site", youtube.url)
         (site.root / "content" / "lists").mkdir(parents=True)
-        site.configure()
+        site.configure(quota=f"ledger: {LEDGER}")
         site.put("content/a.md", crlf(ids(1)[0], 1, 2))
         site.sync(now)
         with served_sites(*[site] * 200, names=[f"customer-{number:03}" for number in range(200)]) as served:

@@ -270,6 +270,9 @@ def test_each_shared_ledger_is_shown_once_however_many_sites_use_it(sites: list[
         shown = page.get("/").text.partition('id="ledgers"')[2]
         assert shown.count(f"2 sites use {ledger}: ") == 1
         assert re.search(r"[12] of 5,000 stats units", shown)
+        for text in (shown, page.get("/sites/blog/").text.partition('id="now"')[2]):
+            assert "Requests to <code>videos.batchGetStats</code> take stats units." in text
+            assert "Requests to <code>videos.list</code> take general units." in text
         ledger.write_bytes(b"no ledger" * 100)
         answer = page.get("/")
         assert (answer.status, list(rows(page))) == (200, ["blog", "shop"])

@@ -35,12 +35,16 @@ from syncer.status_page.problems import problem_items
 from syncer.status_page.reading import VIDEOS_SHOWN, Overview, PageNames
 from syncer.status_page.verdict import shown_needs, verdict
 from syncer.wording import counted
+from syncer.youtube.answer import METHODS
 
 REFRESH_SECONDS = 5
 """Seconds between two refreshes while a sync is running; otherwise the page is not refreshed."""
 
 SYNCS_LISTED = 6
 """Rows of the table beside the bars, which show more."""
+
+UNITS = " ".join(f"Requests to `{method}` take {bucket} units." for bucket, method in METHODS.items())
+"""What the two kinds of units are, where a page shows them."""
 
 STAGES: dict[Stage, str] = {"scan": "Reading pages", "ask": "Requesting counts from YouTube", "write": "Writing pages"}
 
@@ -111,7 +115,7 @@ def _now(frame: Frame, seen: Overview) -> Markup:
             *([("Held back", held_back_outline(held))] if held and held.counts else []),
             *([("Build hook", f"{build_sentence(status.build)}.")] if status.build else []),
         ),
-        facts(*quota) if quota else None,
+        *((facts(*quota), tag("p", prose(UNITS), class_="note")) if quota else ()),
         sync_button(frame),
         id_="now",
     )

@@ -15,7 +15,7 @@ from syncer.status_page.explained import explained
 from syncer.status_page.frame import ALL_SITES, Frame, page, site_prefix
 from syncer.status_page.layout import prose, section
 from syncer.status_page.markup import Child, Markup, tag
-from syncer.status_page.overview import progress_of
+from syncer.status_page.overview import UNITS, progress_of
 from syncer.status_page.reading import LedgerUse, Sources
 from syncer.wording import ago, counted
 
@@ -77,7 +77,7 @@ def sites_page(
         f"{number['busy']:,} syncing." if number["busy"] else None,
     ]
     mark = "wrong" if number["wrong"] or left_out or not lines else "attention" if needing else "well"
-    ledgers = list(ledgers)
+    ledgers, units = list(ledgers), tag("p", prose(UNITS), class_="note")
     return page(
         frame,
         ALL_SITES,
@@ -85,7 +85,7 @@ def sites_page(
         tag("p", tag("strong", " ".join(filter(None, sentences))), class_=f"verdict {mark}", role="status"),
         _left_out(left_out) if left_out else None,
         section("Sites", _table(sorted(lines, key=lambda line: ORDER[line.mark])), id_="sites") if lines else None,
-        section("Quota ledgers", tag("ul", map(_ledger, ledgers)), id_="ledgers") if ledgers else None,
+        section("Quota ledgers", tag("ul", map(_ledger, ledgers)), units, id_="ledgers") if ledgers else None,
         here="/",
         refresh=REFRESH_SECONDS if any(line.daemon.running for line in lines) else None,
     )
