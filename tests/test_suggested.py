@@ -126,7 +126,7 @@ def test_a_site_with_a_state_and_no_config_is_told_to_have_its_config_elsewhere(
     monkeypatch.chdir(sites["blog"].root)
     sites["blog"].config.unlink()
     assert suggested(syncer("status")) == ["syncer init"]
-    there = "so its config is elsewhere: name that with -c or SYNCER_CONFIG\n"
+    there = "so its config is elsewhere: name that with -c or SYNCER_CONFIG; if it is lost, run `syncer init`\n"
     syncer("-c", str(sites.folder), "sync")
     ran = syncer("status")
     assert ran.err.endswith(f"config/syncer.yaml: no config here; this site has a state, {there}")

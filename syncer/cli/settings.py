@@ -98,9 +98,10 @@ class Settings:
 
             remedy = "correct -c or SYNCER_CONFIG"
             if named == DEFAULT_CONFIG:
-                seen = state_beside(path.parent.parent)
-                its = f"{seen}, so its config is elsewhere: name that with -c or SYNCER_CONFIG"
-                remedy = its if seen else "run `syncer init` to write one, or name yours with -c"
+                remedy = "run `syncer init` to write one, or name yours with -c"
+                if seen := state_beside(path.parent.parent):
+                    elsewhere = "its config is elsewhere: name that with -c or SYNCER_CONFIG"
+                    remedy = f"{seen}, so {elsewhere}; if it is lost, run `syncer init`"
             raise ConfigError(f"{path}: no config here; {remedy}") from None
         except (OSError, UnicodeDecodeError) as error:
             reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
