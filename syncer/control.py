@@ -22,7 +22,7 @@ class SyncProgress:
 
 @dataclass(frozen=True, slots=True)
 class LastSync:
-    """How the last finished sync of a site went, whichever process made it."""
+    """How the last finished sync that covers a site went, whichever process made it."""
 
     sync: str
     """Its name."""
@@ -32,6 +32,7 @@ class LastSync:
     changed_pages: int
     changed_counts: int
     problems: int
+    """With those that later syncs about parts of the site found."""
     missing: int
     """How many videos were missing."""
     over_quota: int = 0

@@ -72,7 +72,7 @@ def test_status_has_a_line_for_each_site_and_says_which_need_attention_and_why(s
     assert daemon == "No daemon is running; `syncer -c sites.d sync` updates the counts now."
     assert count == "3 of 5 sites need attention:"
     assert [reason.split(": ")[0] for reason in reasons] == [f"  {sites.config('notes')}:1", "  docs", "  shop"]
-    assert reasons[2] == "  shop: The last sync found 1 problem."
+    assert reasons[2] == "  shop: There is 1 problem."
     assert end == "Run `syncer -c sites.d status --site NAME` to see more of a site."
     assert ran.code == 2
     assert [line.split(": ")[1] for line in ran.err.splitlines()] == [f"{sites.config('notes')}:1", "docs"]

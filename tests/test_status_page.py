@@ -391,14 +391,14 @@ def test_up_to_three_problems_are_named_where_they_need_attention(site: Site, pa
         site.put(f"content/odd{number}.md", plain(video, "1.2M", 2))
         synced(page)
         needs = page.get("/").text.partition('id="needs"')[2].partition("</section>")[0]
-        assert f"The last sync found {number} problem" in needs
+        assert f"There {'is' if number == 1 else 'are'} {number} problem" in needs
         assert re.findall(r">(content/odd\d\.md):\d+</span>: The count", needs) == [
             f"content/odd{each}.md" for each in range(1, number + 1)
         ]
     site.put("content/odd4.md", plain(videos[3], "1.2M", 2))
     synced(page)
     needs = page.get("/").text.partition('id="needs"')[2].partition("</section>")[0]
-    assert "The last sync found 4 problems." in needs
+    assert "There are 4 problems." in needs
     assert "odd" not in needs
 
 

@@ -194,5 +194,5 @@ def _show_videos(status: Status, pages: Mapping[VideoId, Sequence[str]], *, daem
     show_held_back(status.held_back)
     show_open(status.open)
     if status.problems:
-        show(f"Problems of the last sync: {len(status.problems):,}", "bold")
+        show(f"Problems: {len(status.problems):,}", "bold")
         show_problems(status.problems)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from datetime import datetime
 from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING
@@ -67,11 +66,10 @@ def _show_table(names: Sequence[str], seen: Mapping[str, SeenStatus]) -> None:
 def _cells(seen: SeenStatus) -> Iterator[str]:
     """Yield the cells of a site's line, after its name."""
     status = seen.status
-    if status.syncs:
-        last = status.syncs[0]
-        yield datetime.fromisoformat(last["finished"]).strftime(MINUTES)
-        yield f"{last['changed_counts']:,}"
-        yield f"{last['problems']:,}"
+    if last := status.last:
+        yield last.finished.strftime(MINUTES)
+        yield f"{last.changed_counts:,}"
+        yield f"{last.problems:,}"
     else:
         yield from [NONE] * 3
     yield f"{len(status.missing):,}"

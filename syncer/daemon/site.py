@@ -77,7 +77,7 @@ class PastSyncs(NamedTuple):
     whole: datetime | None = None
     """When the last whole one began; None where there is none."""
     last: LastSync | None = None
-    """How the last one went; None where there is none, or no report of it."""
+    """How the last one that covers the site went; None where there is none, or no report of it."""
     gone: int = 0
     """How many videos YouTube left out in three syncs, at least a day apart."""
 

@@ -11,9 +11,9 @@ from syncer.daemon.site import PastSyncs
 from syncer.errors import StateError
 from syncer.state.database import Database, open_to_read
 from syncer.state.directory import DATABASE_FILE
-from syncer.state.syncs import last_syncs, last_whole_sync
+from syncer.state.syncs import last_whole_sync
 from syncer.state.videos import missing_videos
-from syncer.status.stored_reports import last_sync, stored_report
+from syncer.status.stored_reports import past_results
 
 Value = TypeVar("Value")
 
@@ -56,6 +56,5 @@ def _stamp(path: Path) -> tuple[int, int] | None:
 
 def past_syncs(database: Database) -> PastSyncs:
     """Read what the daemon needs to know of past syncs. Raises StateError."""
-    report = next((stored_report(past.report) for past in last_syncs(database, 1)), None)
     gone = sum(video.gone for video in missing_videos(database))
-    return PastSyncs(last_whole_sync(database), last_sync(report) if report else None, gone)
+    return PastSyncs(last_whole_sync(database), past_results(database).last, gone)

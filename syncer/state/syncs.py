@@ -81,8 +81,8 @@ def last_seq(database: Database) -> int:
     return int(row[0]) if row else 0
 
 
-def last_syncs(database: Database, limit: int) -> Iterator[PastSync]:
-    """Yield the newest finished syncs, newest first; one by one, because a report can be megabytes."""
+def last_syncs(database: Database, limit: int = -1) -> Iterator[PastSync]:
+    """Yield the newest finished syncs, or all, newest first; one by one, because a report can be megabytes."""
     with database.read() as connection:
         yield from map(_past_sync, connection.execute(f"{_PAST} ORDER BY sync DESC LIMIT ?", (limit,)))
 

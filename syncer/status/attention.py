@@ -129,7 +129,8 @@ def needs_of(facts: SiteFacts) -> Iterator[Need]:
     if facts.brake:
         yield Need(NeedKind.BRAKE, "The safety brake holds values.", "If YouTube is right, accept them.")
     if last and last.problems:
-        yield Need(NeedKind.PROBLEMS, f"The last sync found {counted(last.problems, 'problem')}.")
+        verb = "is" if last.problems == 1 else "are"
+        yield Need(NeedKind.PROBLEMS, f"There {verb} {counted(last.problems, 'problem')}.")
     if last and last.over_quota:
         yield Need(NeedKind.LEFT_OUT, f"The last sync left out {counted(last.over_quota, 'video')} for lack of quota.")
     for warning in facts.ledger:

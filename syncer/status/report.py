@@ -215,8 +215,11 @@ def brake_share(brake: Brake) -> str:
     return f"{brake.struck:,} of {brake.of:,} {noun} {'in one part of it ' if brake.part else ''}{verb}"
 
 
-def stored_json(report: SyncReport, restored: str = "") -> str:
-    """Return the report as the state keeps it; `restored`: why, if it only restored values."""
+def stored_json(report: SyncReport, restored: str = "", *, part: bool = False) -> str:
+    """Return the report as the state keeps it.
+
+    `restored`: why, if it only restored values; `part`: it was about a part of the site.
+    """
     more: dict[str, object] = {
         "retries": report.tries.repeated,
         "left": report.left,
@@ -224,6 +227,7 @@ def stored_json(report: SyncReport, restored: str = "") -> str:
     }
     more |= {"in_texts": report.in_texts} if report.in_texts else {}
     more |= {"restored": restored} if restored else {}
+    more |= {"part": part} if part else {}
     return json.dumps({**report_json(report), **more})
 
 

@@ -20,7 +20,7 @@ from syncer.state.judging import count_braked, count_suppressed, current_brake, 
 from syncer.state.lock import is_held
 from syncer.state.play_states import count_states, stopped_videos
 from syncer.state.search import hidden_counts
-from syncer.state.syncs import last_syncs, last_whole_sync
+from syncer.state.syncs import last_whole_sync
 from syncer.state.videos import Missing, missing_videos
 from syncer.status.buckets import LedgerLooks
 from syncer.status.build_status import BuildStatus, build_status
@@ -28,7 +28,7 @@ from syncer.status.demand import Demand, demand_of
 from syncer.status.held_back import held_back_now
 from syncer.status.held_by_brake import held_rows
 from syncer.status.leftovers import Leftovers, find_leftovers
-from syncer.status.stored_reports import Outline, last_sync, outline, problems_of, stored_report
+from syncer.status.stored_reports import Outline, past_results
 
 if TYPE_CHECKING:
     from syncer.config.sections import Config
@@ -44,7 +44,7 @@ class Status:
     syncs: Sequence[Outline]
     """The last ones, newest first."""
     last: LastSync | None
-    """How the last one went; None where there is none, or its report is damaged."""
+    """How the last one that covers the site went; None where there is none."""
     last_whole: datetime | None
     """When the last sync of the whole site began: the schedule counts from it."""
     next_sync: datetime
@@ -74,9 +74,9 @@ class Status:
     not_playing: Sequence[tuple[VideoId, PlayState, datetime]]
     """The videos that do not play, their states and since when."""
     problems: Sequence[Problem]
-    """Those of the last sync."""
+    """Those of the last sync that covers the site, and of later ones about parts of it."""
     open: int
-    """Pages that the last sync left out because another program had them open for writing."""
+    """Pages that this sync left out because another program had them open for writing."""
     leftovers: Leftovers | None
     """What a crash left behind and no later sync has completed yet."""
     running: bool
@@ -109,18 +109,7 @@ def status_of(
     where the statuses of several sites are looked at together. Raises StateError.
     """
     missing = missing_videos(database)
-    outlines: list[Outline] = []
-    latest: LastSync | None = None
-    problems: Sequence[Problem] = ()
-    left_open = 0
-    for past in last_syncs(database, syncs):
-        report = stored_report(past.report)
-        if report is None:  # damaged: the others are still shown
-            continue
-        if latest is None:
-            latest = last_sync(report)
-            problems, left_open = problems_of(report), report["left_out"].get("open", 0)
-        outlines.append(outline(report))
+    past = past_results(database, syncs)
     last, limit = last_whole_sync(database), config.write.brake
     of_playing, held = playing_brake(database) if config.availability.every else (None, 0)
     brake = current_brake(database, config.mapped_counts) or of_playing
@@ -128,8 +117,8 @@ def status_of(
     balances, sharing = (ledgers or LedgerLooks()).look(config, database, now)
     return Status(
         site=str(config.site),
-        syncs=outlines,
-        last=latest,
+        syncs=past.newest,
+        last=past.last,
         last_whole=last,
         next_sync=next_sync or first_time(config.schedule.as_model(), last, now),
         buckets=balances,
@@ -147,8 +136,8 @@ def status_of(
         hidden=hidden_counts(database, config.mapped_counts),
         states=count_states(database),
         not_playing=stopped_videos(database),
-        problems=problems,
-        open=left_open,
+        problems=past.problems,
+        open=past.open,
         leftovers=leftovers if leftovers.any and not running else None,
         running=running,
         demand=demand_of(config, database, balances, now),

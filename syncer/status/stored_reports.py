@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
-from typing import NotRequired, TypedDict, cast
+from typing import NamedTuple, NotRequired, TypedDict, cast
 
 from syncer.control import LastSync
 from syncer.errors import ExitCode
 from syncer.model import Problem, ProblemKind
+from syncer.state.database import Database
+from syncer.state.syncs import last_syncs
 from syncer.wording import counted
 
 COMPLETE = "complete"
@@ -87,7 +90,22 @@ class StoredReport(TypedDict):
     """Absent if there are none, too."""
     oldest_shared: NotRequired[str]
     """The same."""
+    part: NotRequired[bool]
+    """Whether it was narrowed to a part of the site. Absent for all other syncs."""
     exit: int
+
+
+class PastResults(NamedTuple):
+    """How the past syncs of a site went."""
+
+    newest: Sequence[Outline]
+    """The newest ones, newest first."""
+    last: LastSync | None
+    """The last one that covered the site; before there was one, the last about a part; None where there is none."""
+    problems: Sequence[Problem]
+    """What it found, and what later ones about parts of the site found."""
+    open: int
+    """Pages that it left out because another program had them open for writing."""
 
 
 _NUMBERS = ("pages", "videos", "asked", "answered", "changed_pages", "changed_counts")
@@ -105,6 +123,36 @@ def stored_report(text: str) -> StoredReport | None:
         if isinstance(report, dict) and _is_report(report):
             return cast("StoredReport", report)
     return None
+
+
+def past_results(database: Database, limit: int = 0) -> PastResults:
+    """Return how the past syncs went, with at most `limit` of the newest ones. Raises StateError.
+
+    What a sync found remains until one that covers the site, and runs to its end, finds otherwise. Of one subject, the
+    newest problems count. Damaged reports are skipped.
+    """
+    newest: list[Outline] = []
+    problems: list[Problem] = []
+    last: StoredReport | None = None
+    is_covered = False
+    for number, past in enumerate(last_syncs(database)):
+        if is_covered and number >= limit:
+            break
+        report = stored_report(past.report)
+        if report and number < limit:
+            newest.append(outline(report))
+        if report is None or is_covered or "restored" in report:
+            continue
+        is_covered = not report.get("part") and report["exit"] != ExitCode.INTERRUPTED
+        last = report if is_covered else last or report
+        subjects = {problem.subject for problem in problems}
+        problems[:0] = [problem for problem in problems_of(report) if problem.subject not in subjects]
+    return PastResults(
+        newest,
+        replace(last_sync(last), problems=len(problems)) if last else None,
+        problems,
+        last["left_out"].get("open", 0) if last else 0,
+    )
 
 
 def last_sync(report: StoredReport) -> LastSync:
@@ -179,6 +227,7 @@ def _is_report(report: Mapping[str, object]) -> bool:
         and (brake is None or all(isinstance(brake.get(name, False), bool) for name in ("earlier", "part")))
         and isinstance(report.get("commit"), str | None)
         and isinstance(report.get("restored", ""), str)
+        and isinstance(report.get("part", False), bool)
         and ("oldest_shared" not in report or _is_time(report["oldest_shared"]))
         and _is_number(report.get("exit"))
         and report["exit"] in _EXITS

@@ -80,12 +80,12 @@ PROBLEMS_SHOWN = 200
 
 
 def problems_page(frame: Frame, sync: str | None, problems: Sequence[Problem]) -> HTMLResponse:
-    """Return the problems of the last sync."""
+    """Return the problems of the last sync that covers the site, `sync`, and of later ones about parts of it."""
     return page(
         frame,
         "Problems",
         tag("h1", "Problems"),
-        tag("p", f"{counted(len(problems), 'problem')} in the last sync, ", sync_link(frame, sync), ".")
+        tag("p", f"{counted(len(problems), 'problem')}, found by the sync ", sync_link(frame, sync), " or later.")
         if sync
         else tag("p", "No sync yet."),
         problems_list(problems, level="h2"),

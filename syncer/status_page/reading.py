@@ -251,9 +251,9 @@ def one_video(sources: Sources, video: VideoId) -> VideoDetails | None:
 
 
 def problems(sources: Sources) -> tuple[str | None, Sequence[Problem]]:
-    """Return the last sync's name and its problems. Raises StateError."""
+    """Return the name of the last sync that covers the site, and what it and later ones found. Raises StateError."""
     status = overview(sources, changes=0).status
-    return (status.syncs[0]["sync"] if status.syncs else None), status.problems
+    return (status.last.sync if status.last else None), status.problems
 
 
 def gauges(sources: Sources) -> Gauges:

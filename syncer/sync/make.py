@@ -288,7 +288,8 @@ def _sync_pages(sync: Sync, ledger: QuotaLedger, pages: Pages, embeds: Pages, da
     report = tally.report(environment.clock(), options, cancelled=environment.cancelled())
     if sync.diff_log:
         whole = options.whole and report.exit not in {ExitCode.NOTHING_ANSWERED, ExitCode.INTERRUPTED}
-        end_sync(database, number, stored_json(report), whole=whole, last_seq=sync.diff_log.last_seq)
+        stored = stored_json(report, part=options.is_narrowed)
+        end_sync(database, number, stored, whole=whole, last_seq=sync.diff_log.last_seq)
         if tally.playing:
             from syncer.state.play_states import note_reported
 
