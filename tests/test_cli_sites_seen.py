@@ -418,6 +418,8 @@ def test_a_daemon_of_one_site_is_asked_too(site: Site, syncer: Run) -> None:
         at = page.steered.daemon_state.next_sync
         assert at
         assert syncer("status", "--json").document["next_sync"] == timestamp(at)
+        planned = syncer("plan", "--json").document["next"]
+        assert (planned["scheduled"], planned["at"]) == (True, timestamp(at)), "plan says when, too"
         page.steered.daemon_state = replace(page.steered.daemon_state, next_sync=None)
         assert syncer("status", "--json").document["next_sync"] != timestamp(at)
         page.steered.daemon_state = replace(page.steered.daemon_state, trouble="The disk is gone.")

@@ -48,6 +48,7 @@ def command(settings: Settings, days: int, as_json: bool) -> int:
     It reads the state, requests nothing and changes nothing. The videos are those of the last sync of the whole site;
     before the first one, the pages are read.
     """
+    from syncer.cli.daemon_seen import Daemons
     from syncer.cli.process import printed
     from syncer.cli.show import show, show_held_back, show_json
     from syncer.decide.schedule import first_time
@@ -55,7 +56,6 @@ def command(settings: Settings, days: int, as_json: bool) -> int:
     from syncer.model import Bucket
     from syncer.state.database import open_state
     from syncer.state.ledger import OwnLedger
-    from syncer.state.lock import daemon_address, is_running
     from syncer.state.syncs import last_whole_sync
     from syncer.status.buckets import open_ledger
     from syncer.status.held_back import held_back_json, held_back_now
@@ -63,9 +63,11 @@ def command(settings: Settings, days: int, as_json: bool) -> int:
     from syncer.sync.outlook import look_ahead
 
     config, now, starts, unreachable = settings.config(), datetime.now(UTC), None, None
+    daemon = Daemons().of(config.state_directory)
     with open_state(config.state_directory, config.site) as database:
-        if is_running(daemon_address(config.state_directory)):
-            starts = first_time(config.schedule.as_model(), last_whole_sync(database), now)
+        if daemon.syncs:
+            starts = daemon.said.next_sync if daemon.said else None
+            starts = starts or first_time(config.schedule.as_model(), last_whole_sync(database), now)
         try:
             with open_ledger(config, database, now) as ledger:
                 outlook = look_ahead(config, database, ledger, now, starts=starts, days=days)
