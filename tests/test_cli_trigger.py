@@ -127,9 +127,17 @@ def test_it_names_the_brake_that_held_and_accept_accepts_what_it_holds(
         assert ran.code == 1
         assert "The safety brake stopped this sync: 12 of 12 counts fell (limit 50%). Nothing was written." in ran.out
         assert "If YouTube is right, run `syncer trigger --accept`." in ran.out
-        assert "run `syncer trigger --accept`." in syncer("status").out
-        assert syncer("status", "--json").document["held_by_brake"] == 6
-        assert syncer("trigger", "--accept").code == 0
+        assert (
+            "It holds the readings of 6 videos. If YouTube is right, run `syncer sync --accept`. If not, wait: the next"
+            " sync requests the same videos again.\n"
+        ) in syncer("status").out, "the command that `sync` names"
+        document = syncer("status", "--json").document
+        assert document["held_by_brake"] == 6
+        assert "The safety brake holds readings of 6 videos." in document["attention"]
+        accepted = syncer("trigger", "--accept")
+        assert accepted.code == 0
+        assert "none requested" in accepted.out
+        assert "\nAccepted 6 readings that were held.\n" in accepted.out
     assert syncer("status", "--json").document["held_by_brake"] == 0
 
 

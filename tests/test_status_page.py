@@ -265,7 +265,7 @@ def test_what_the_brake_holds_of_playing_needs_attention_and_can_be_accepted(sit
             held = (
                 "The safety brake holds what YouTube says about playing: 6 of 6 videos would stop playing (limit 50%)."
             )
-            assert f"{held} If YouTube is right, accept what it holds." in shown
+            assert f"{held} If YouTube is right, accept what it holds. If not, wait: " in shown
             assert 'name="accept"' in shown
 
 

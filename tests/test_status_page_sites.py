@@ -103,7 +103,7 @@ def test_the_overview_has_a_row_for_each_site_from_what_the_daemon_knows(page: S
         ),
         ({"config_error": "a: b"}, "needs attention. The new config is invalid, so the old one is still in use: a: b."),
         ({"last": replace(GOOD, exit=1, problems=2)}, "needs attention. There are 2 problems."),
-        ({"last": replace(GOOD, exit=1, brake=True)}, "needs attention. The safety brake holds values."),
+        ({"last": replace(GOOD, exit=1, brake=True)}, "needs attention. The safety brake holds readings."),
         (
             {"last": replace(GOOD, exit=1, over_quota=3)},
             "needs attention. The last sync left out 3 videos for lack of quota.",

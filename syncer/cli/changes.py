@@ -23,7 +23,17 @@ from syncer.cli.show import (
 )
 from syncer.errors import ExitCode
 from syncer.model import Change, Detail, Problem, ProblemKind
-from syncer.status.report import GONE, HIDDEN, MISSING, UNCONFIRMED, SyncReport, brake_sentence_of, summary_of
+from syncer.status.report import (
+    ACCEPT,
+    GONE,
+    HIDDEN,
+    MISSING,
+    UNCONFIRMED,
+    SyncReport,
+    accepted_outline,
+    brake_sentence_of,
+    summary_of,
+)
 from syncer.wording import counted, counts_and_dates, named_field, safe
 
 
@@ -123,9 +133,8 @@ def _show_sums(report: SyncReport) -> None:
     if resting := report.gone_not_due:
         verb = "is" if resting == 1 else "are"
         show(f"Skipped {counted(resting, 'video')} that {verb} gone and not due yet (use --all to include them).")
-    if accepted := len(report.accepted):
-        held = "1 reading that was" if accepted == 1 else f"{accepted:,} readings that were"
-        show(f"{'Would accept' if report.dry_run else 'Accepted'} {held} held.")
+    if report.accepted:
+        show(accepted_outline(len(report.accepted), dry_run=report.dry_run))
     show_suppressed(report.suppressed)
     show_held_back(report.held_back, "Would hold back" if report.dry_run else "Held back")
     show_open(report.open)
@@ -181,7 +190,7 @@ def show_wrong(report: SyncReport) -> None:
         show_videos(played, report.pages_of, "`syncer videos`")
     if report.exit == ExitCode.INTERRUPTED:
         show("Stopped before the end. The next sync does the rest.", "yellow")
-    if braked := brake_sentence_of(report, "syncer sync --accept"):
+    if braked := brake_sentence_of(report, ACCEPT):
         show(braked, "bold yellow")
         show_held(report.brake, report.held, report.pages_of)
     show_over_quota(report.over_quota)

@@ -80,7 +80,7 @@ def seen_json(seen: SeenStatus, config: str) -> dict[str, object]:
 def show_status(seen: SeenStatus) -> None:
     """Print the status of a site."""
     _show_syncs(seen.status, daemon=seen.daemon)
-    _show_videos(seen.status, seen.pages, daemon=seen.daemon.syncs)
+    _show_videos(seen.status, seen.pages)
 
 
 def _show_syncs(status: Status, *, daemon: SeenDaemon) -> None:
@@ -166,11 +166,11 @@ def _show_ledger(sharing: Sharing | None, buckets: Mapping[Bucket, BucketStatus]
         show(f"{warning}.", "bold yellow")
 
 
-def _show_videos(status: Status, pages: Mapping[VideoId, Sequence[str]], *, daemon: bool) -> None:
+def _show_videos(status: Status, pages: Mapping[VideoId, Sequence[str]]) -> None:
     from syncer.cli.show import show, show_held, show_held_back, show_open, show_problems, show_suppressed, show_videos
     from syncer.status.play_report import STOPPED
-    from syncer.status.report import GONE, HIDDEN, MISSING, UNCONFIRMED, brake_sentence
-    from syncer.wording import utc
+    from syncer.status.report import ACCEPT, GONE, HIDDEN, MISSING, UNCONFIRMED, brake_outline, brake_remedy
+    from syncer.wording import counted, utc
 
     confirmed = {video for video, state, _ in status.not_playing if state == "missing"}
     missing, gone = (
@@ -182,13 +182,11 @@ def _show_videos(status: Status, pages: Mapping[VideoId, Sequence[str]], *, daem
     lists = {MISSING: missing, GONE: gone, UNCONFIRMED: status.unconfirmed, HIDDEN: status.hidden, STOPPED: stopped}
     show_videos(lists, pages, "--json")
     if status.brake:
-        command = "syncer trigger --accept" if daemon else "syncer sync --accept"
         last = status.syncs[:1]
         written = sum(each["changed_counts"] for each in last), sum(each["changed_dates"] for each in last)
-        sentence = brake_sentence(
-            status.brake, status.brake_limit, written=written, accept=command, stopped="the last sync"
-        )
-        show(sentence, "bold yellow")
+        outline = brake_outline(status.brake, written, f" (limit {status.brake_limit * 100:g}%)", "the last sync")
+        holds = f"It holds the readings of {counted(status.braked, 'video')}."
+        show(f"{outline} {holds} {brake_remedy(ACCEPT)}", "bold yellow")
         show_held(status.brake, status.held, pages)
     show_suppressed(status.suppressed)
     show_held_back(status.held_back)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import chain
+from shlex import quote
 from typing import TYPE_CHECKING
 
 from syncer.cli.daemon_seen import Daemons
@@ -14,7 +15,9 @@ from syncer.cli.sites import ChosenSite, Result, choose_sites, conclude, heading
 from syncer.cli.status_output import SeenStatus, look, seen_json, show_status
 from syncer.cli.stopping import StopSignal
 from syncer.errors import ExitCode, SyncerError
+from syncer.status.attention import NeedKind
 from syncer.status.buckets import LedgerLooks
+from syncer.status.report import ACCEPT
 from syncer.status.sharing import sharing_outline
 from syncer.wording import counted, safe
 
@@ -91,7 +94,7 @@ def _show_attention(seen: Mapping[str, SeenStatus], failed: Mapping[str, str], c
         assert status.sharing
         show(f"Quota ledger: {sharing_outline(status.sharing, status.buckets)}.")
     names_of: dict[str, list[str]] = {}
-    for name, reason in [*failed.items(), *((site, why) for site in seen for why in _reasons(seen[site]))]:
+    for name, reason in [*failed.items(), *((site, why) for site in seen for why in _reasons(site, seen[site]))]:
         names_of.setdefault(reason, []).append(name)
     if total := len(set(chain.from_iterable(names_of.values()))):
         verb = "needs" if total == 1 else "need"
@@ -101,9 +104,11 @@ def _show_attention(seen: Mapping[str, SeenStatus], failed: Mapping[str, str], c
             show(f"  {subject}{safe(reason)}")
 
 
-def _reasons(seen: SeenStatus) -> Iterator[str]:
-    """Yield why a site needs attention."""
+def _reasons(name: str, seen: SeenStatus) -> Iterator[str]:
+    """Yield why the site of this name needs attention, and how to accept what the safety brake holds."""
     if seen.daemon.left_out:
         yield f"The daemon leaves it out: {seen.daemon.left_out.splitlines()[0]}"
     for need in seen.needs:
-        yield need.sentence.partition("\n")[0]
+        is_braked = need.kind is NeedKind.BRAKE
+        remedy = f" {need.remedy.replace(ACCEPT, f'{ACCEPT} --site {quote(name)}')}" if is_braked else ""
+        yield f"{need.sentence.partition(chr(10))[0]}{remedy}"

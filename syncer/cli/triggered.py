@@ -60,7 +60,7 @@ def show_triggered(document: dict[str, Any], limits: Brakes, site: str = "") -> 
 
     from syncer.cli.show import show, show_over_quota, show_shared
     from syncer.decide.unconfirmed import Brake
-    from syncer.status.report import brake_sentence, summary
+    from syncer.status.report import accepted_outline, brake_sentence, summary
     from syncer.wording import counted, safe
 
     if "error" in document:
@@ -71,6 +71,8 @@ def show_triggered(document: dict[str, Any], limits: Brakes, site: str = "") -> 
         dates = document["changed_dates"]
         in_texts = document.get("in_texts", 0)
         show(summary(**{name: document[name] for name in numbers}, changed_dates=dates, in_texts=in_texts), "bold")
+        if accepted := document.get("accepted"):
+            show(accepted_outline(accepted))
         if fresh := document["left_out"]["fresh"]:
             skipped = f"Skipped {counted(fresh, 'video')} checked less than 5 minutes ago or gone"
             show(f"{skipped} (`syncer sync --all` includes them).")

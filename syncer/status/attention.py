@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
 from syncer.errors import ExitCode
+from syncer.status.report import ACCEPT, brake_remedy
 from syncer.status.sharing import sharing_warnings
 from syncer.wording import ago, counted
 
@@ -64,6 +65,8 @@ class SiteFacts:
     """The longest time between two scheduled syncs; None where no daemon syncs the site."""
     brake: bool
     """Whether the safety brake holds what was read."""
+    braked: int
+    """Of how many videos; 0 where only the state says that."""
     gone: int
     """How many videos YouTube left out in three syncs, at least a day apart."""
     ledger: Sequence[str] = ()
@@ -86,6 +89,7 @@ def facts_in_memory(daemon: DaemonState, at: datetime, ledger: Sequence[str]) ->
         daemon.last_whole,
         daemon.interval,
         brake=bool(daemon.last and daemon.last.brake),
+        braked=0,
         gone=daemon.gone,
         ledger=ledger,
         stalled=daemon.stalled,
@@ -110,6 +114,7 @@ def facts_in_state(
         status.last_whole,
         interval,
         brake=status.brake is not None,
+        braked=status.braked,
         gone=len(status.gone),
         ledger=tuple(sharing_warnings(status.sharing, status.buckets)) if status.sharing else (),
         stalled=stalled,
@@ -127,7 +132,8 @@ def needs_of(facts: SiteFacts) -> Iterator[Need]:
         errors = _ended(facts.config_error.replace("\n", "; "))
         yield Need(NeedKind.CONFIG, f"The new config is invalid, so the old one is still in use: {errors}")
     if facts.brake:
-        yield Need(NeedKind.BRAKE, "The safety brake holds values.", "If YouTube is right, accept them.")
+        of = f" of {counted(facts.braked, 'video')}" if facts.braked else ""
+        yield Need(NeedKind.BRAKE, f"The safety brake holds readings{of}.", brake_remedy(ACCEPT))
     if last and last.problems:
         verb = "is" if last.problems == 1 else "are"
         yield Need(NeedKind.PROBLEMS, f"There {verb} {counted(last.problems, 'problem')}.")

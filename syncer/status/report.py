@@ -155,6 +155,12 @@ def summary(
     return f"{found}: {requested}. {changed} on {counted(changed_pages, 'page')}."
 
 
+def accepted_outline(readings: int, *, dry_run: bool = False) -> str:
+    """Return how many readings, which an earlier sync held, were accepted."""
+    held = "1 reading that was" if readings == 1 else f"{readings:,} readings that were"
+    return f"{'Would accept' if dry_run else 'Accepted'} {held} held."
+
+
 def summary_of(report: SyncReport) -> str:
     """Return the `summary` of a report."""
     return summary(
@@ -169,6 +175,12 @@ def summary_of(report: SyncReport) -> str:
         dry_run=report.dry_run,
     )
 
+
+ACCEPT = "syncer sync --accept"
+"""The command that accepts what is held, whether or not a daemon runs."""
+
+AGAIN = "the next sync requests the same videos again"
+"""What becomes of readings that the safety brake holds if YouTube is wrong."""
 
 MISSING = "Not returned by YouTube, counts kept:"
 GONE = "Gone (missing for days, requested less and less often), counts kept:"
@@ -185,8 +197,12 @@ def brake_sentence(
     `limit` is the share above which it does, from 0 to 1; `written` is how many counts and dates the sync wrote before
     the brake stopped it, and `stopped` is what to call this sync; `accept` is the command that accepts what is held.
     """
-    why = brake_outline(brake, written, f" (limit {limit * 100:g}%)", stopped)
-    return f"{why} If YouTube is right, run `{accept}`."
+    return f"{brake_outline(brake, written, f' (limit {limit * 100:g}%)', stopped)} {brake_remedy(accept)}"
+
+
+def brake_remedy(accept: str) -> str:
+    """Return what to do about what the safety brake holds; `accept` is the command that accepts it."""
+    return f"If YouTube is right, run `{accept}`. If not, wait: {AGAIN}."
 
 
 def brake_outline(brake: Brake, written: tuple[int, int], limit: str = "", stopped: str = "this sync") -> str:
@@ -220,14 +236,10 @@ def stored_json(report: SyncReport, restored: str = "", *, part: bool = False) -
 
     `restored`: why, if it only restored values; `part`: it was about a part of the site.
     """
-    more: dict[str, object] = {
-        "retries": report.tries.repeated,
-        "left": report.left,
-        "changed_dates": report.changed_dates,
-    }
-    more |= {"in_texts": report.in_texts} if report.in_texts else {}
-    more |= {"restored": restored} if restored else {}
-    more |= {"part": part} if part else {}
+    more: dict[str, object] = {"retries": report.tries.repeated, "left": report.left}
+    more["changed_dates"] = report.changed_dates
+    optional = {"in_texts": report.in_texts, "accepted": len(report.accepted), "restored": restored, "part": part}
+    more |= {name: value for name, value in optional.items() if value}
     return json.dumps({**report_json(report), **more})
 
 

@@ -86,6 +86,8 @@ class StoredReport(TypedDict):
     """The same."""
     restored: NotRequired[str]
     """Why it restored values and requested nothing: `undo` or `dropped`. Absent for all other syncs."""
+    accepted: NotRequired[int]
+    """Absent if no reading that was held was accepted."""
     in_texts: NotRequired[int]
     """Absent if there are none, too."""
     oldest_shared: NotRequired[str]
@@ -215,7 +217,9 @@ def _is_report(report: Mapping[str, object]) -> bool:
         isinstance(report.get("sync"), str)
         and all(_is_time(report.get(name)) for name in ("started", "finished"))
         and all(_is_number(report.get(name)) for name in _NUMBERS)
-        and all(_is_number(report.get(name, 0)) for name in ("retries", "left", "changed_dates", "in_texts"))
+        and all(
+            _is_number(report.get(name, 0)) for name in ("retries", "left", "changed_dates", "in_texts", "accepted")
+        )
         and _is_numbers(report.get("units"))
         and _is_numbers(report.get("left_out"), _LEFT_OUT)
         and isinstance(missing, list)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from syncer.decide.unconfirmed import NOT_PLAYING
 from syncer.model import Problem
 from syncer.status.attention import WRONG, Need, NeedKind
-from syncer.status.report import brake_outline, brake_share
+from syncer.status.report import AGAIN, brake_outline, brake_share
 from syncer.status.status import Status
 from syncer.status_page.reading import Overview
 from syncer.wording import ago, counted
@@ -70,10 +70,11 @@ def _shown(need: Need, status: Status) -> ShownNeed:
         limit = f" (limit {status.brake_limit * 100:g}%)"
         if status.brake.reason == NOT_PLAYING:
             outline = brake_outline(status.brake, (0, 0), limit)
-            return ShownNeed(f"{outline} If YouTube is right, accept what it holds.")
+            return ShownNeed(f"{outline} If YouTube is right, accept what it holds. If not, wait: {AGAIN}.")
         sentence = (
             f"The safety brake stopped a sync: {brake_share(status.brake)}{limit}."
             f" It holds {counted(status.braked, 'reading')}. If YouTube is right, accept the held values."
+            f" If not, wait: {AGAIN}."
         )
         return ShownNeed(sentence, "Show the videos", "/videos?state=braked")
     if need.kind is NeedKind.PROBLEMS:
