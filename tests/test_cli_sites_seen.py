@@ -78,6 +78,20 @@ def test_status_has_a_line_for_each_site_and_says_which_need_attention_and_why(s
     assert [line.split(": ")[1] for line in ran.err.splitlines()] == [f"{sites.config('notes')}:1", "docs"]
 
 
+def test_status_names_the_first_mistake_of_an_invalid_config_and_what_shows_all(sites: Sites, syncer: Run) -> None:
+    for name in ("blog", "my notes"):
+        sites.add(name)
+    config = sites.config("my notes")
+    text = config.read_text(encoding="utf-8").replace("fields:", "feilds:", 1)
+    config.write_text(text, encoding="utf-8")
+    shown = syncer("-c", "sites.d", "status").out
+    assert ".feilds: unknown key; did you mean `fields`?\n" in shown
+    assert "more error" not in shown
+    config.write_text(f"{text}colour: red\n", encoding="utf-8")
+    check = "`syncer -c 'sites.d/my notes.yaml' check`"
+    assert f"did you mean `fields`? (and 1 more error: run {check})\n" in syncer("-c", "sites.d", "status").out
+
+
 def test_status_shows_all_of_a_site_with_site_or_v_below_its_name(sites: Sites, syncer: Run) -> None:
     for name in ("blog", "shop"):
         sites.add(name)

@@ -188,6 +188,21 @@ schedule: {every: 6h, cron: "* * * * *"}
 
 
 @pytest.mark.parametrize(
+    ("collection", "keys"),
+    [
+        ("directory: content, feilds: {video_id: a, counts: {viewCount: b}}", ["feilds"]),
+        ("directory: content, fields: {video_id: a, cuonts: {viewCount: b}}", ["fields.cuonts"]),
+        ("directory: content, sheets: {video_id: a}", ["fields", "sheets"]),
+    ],
+)
+def test_a_key_that_is_missing_because_it_is_misspelt_is_one_mistake(collection: str, keys: list[str]) -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse_config(f"collections: [{{{collection}}}]\n", Path("syncer.yaml"))
+    found = [line.split(": ")[1].removeprefix("collections[0].") for line in str(caught.value).splitlines()]
+    assert sorted(found) == keys
+
+
+@pytest.mark.parametrize(
     ("text", "finding"),
     [
         (

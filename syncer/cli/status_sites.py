@@ -53,7 +53,9 @@ def status_of_sites(settings: Settings, names: Sequence[str], *, as_json: bool) 
     if not (as_json or in_full):
         _show_table([name for name in results if name not in choice.left_out], seen)
         failed = {
-            name: message_of(each).partition("\n")[0] for name, each in results.items() if isinstance(each, SyncerError)
+            name: _outline(each, name if name in choice.left_out else None)
+            for name, each in results.items()
+            if isinstance(each, SyncerError)
         }
         _show_attention(seen, failed, choice.left_out)
         show("Run `syncer status --site NAME` to see more of a site.")
@@ -102,6 +104,14 @@ def _show_attention(seen: Mapping[str, SeenStatus], failed: Mapping[str, str], c
         for reason, names in names_of.items():
             subject = "" if names[0] in configs else f"{listed(names)}: "  # an invalid config is named in the reason
             show(f"  {subject}{safe(reason)}")
+
+
+def _outline(error: SyncerError, config: str | None) -> str:
+    """Return the first line of an error; if it is about this config and has more lines, with what shows them all."""
+    first, *others = message_of(error).split("\n")
+    if config is None or not others:
+        return first
+    return f"{first} (and {counted(len(others), 'more error')}: run `syncer -c {quote(config)} check`)"
 
 
 def _reasons(name: str, seen: SeenStatus) -> Iterator[str]:

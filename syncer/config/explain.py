@@ -71,17 +71,27 @@ def explain(error: ErrorDetails) -> Iterator[tuple[KeyPath, str]]:
         yield key, str(cause) if cause else limit.format(**context).replace("'", "`")
 
 
+def misspelt(errors: Sequence[ErrorDetails]) -> set[KeyPath]:
+    """Return the missing keys that unknown ones were most likely meant to be: what is said of those suffices."""
+    unknown = [error["loc"] for error in errors if error["type"] == "extra_forbidden"]
+    missing = {error["loc"] for error in errors if error["type"] == "missing"}
+    return missing.intersection((*key[:-1], *_near(key)) for key in unknown)
+
+
+def _near(key: KeyPath) -> list[str]:
+    """Return the known key beside it that an unknown one was most likely meant to be; empty where none is near."""
+    return get_close_matches(str(key[-1]), list(_keys_at(key[:-1])), n=1, cutoff=0.7)
+
+
 def _unknown(key: KeyPath) -> str:
     name = str(key[-1])
     if name.lower().replace("_", "").replace("-", "") in _SECRET_NAMES:
         return NO_KEY_HERE
     if elsewhere := _dotted_keys().get(name):
         return f"unknown key here; did you mean `{elsewhere}`?"
-    known = list(_keys_at(key[:-1]))
-    close = get_close_matches(name, known, n=1, cutoff=0.7)
-    if close:
-        return f"unknown key; did you mean `{close[0]}`?"
-    return f"unknown key; the keys here are {', '.join(known)}"
+    if near := _near(key):
+        return f"unknown key; did you mean `{near[0]}`?"
+    return f"unknown key; the keys here are {', '.join(_keys_at(key[:-1]))}"
 
 
 def _wrong_type(kind: str, found: object) -> str:

@@ -12,7 +12,7 @@ import yaml
 from pydantic import ValidationError
 
 from syncer.config.api_key import NO_KEY_HERE, holds_key, without_keys
-from syncer.config.explain import KeyPath, explain
+from syncer.config.explain import KeyPath, explain, misspelt
 from syncer.config.sections import Config
 from syncer.errors import ConfigError
 
@@ -62,7 +62,9 @@ def parse_config(text: str, file: Path) -> Config:
         try:
             config = Config.model_validate(mapping, context={"folder": os.path.dirname(os.path.abspath(file))})
         except ValidationError as error:
-            for details in error.errors(include_url=False):
+            errors = error.errors(include_url=False)
+            noted |= misspelt(errors)
+            for details in errors:
                 explained = ((key, sentence) for key, sentence in explain(details) if key not in noted)
                 mistakes += (Mistake(reader.line_of(key), key, sentence) for key, sentence in explained)
     if config is None or mistakes:
