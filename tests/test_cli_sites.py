@@ -198,18 +198,39 @@ def test_a_name_that_may_be_that_of_an_invalid_config_does_not_keep_the_others_f
     assert (ran.code, ran.document["error"]["kind"]) == (2, "config"), "none is left"
 
 
+@pytest.mark.parametrize("kind", ["name", "site", "state"])
 @pytest.mark.parametrize("command", ["sync", "status", "check", "trigger"])
-def test_two_sites_of_one_name_are_wrong_before_anything_is_done(sites: Sites, syncer: Run, command: str) -> None:
-    sites.add("blog")
-    sites.add("shop")
-    sites.configure("shop", more="name: blog\n")
-    ran = syncer("-c", "sites.d", command)
-    assert (ran.code, ran.out) == (2, "")
-    assert ran.err == (
-        "syncer: sites.d/blog.yaml and sites.d/shop.yaml: both sites are called 'blog'; set another `name` in one of"
-        " the configs\n"
+def test_of_two_configs_that_exclude_each_other_the_second_is_left_out_as_in_a_daemon(
+    sites: Sites, syncer: Run, command: str, kind: str
+) -> None:
+    for name in ("blog", "docs", "shop"):
+        sites.add(name, status_page=f"listen: '127.0.0.1:{8799 if name == 'docs' else 0}'")
+    config = sites.config("shop")
+    text = config.read_text(encoding="utf-8")
+    config.write_text(
+        {
+            "name": f"{text}name: blog\n",
+            "site": f"{text.replace(str(sites['shop'].root), str(sites['blog'].root))}name: shop\n",
+            "state": f"{text}state: {{directory: {sites['blog'].state}}}\n",
+        }[kind],
+        encoding="utf-8",
     )
-    assert not sites["blog"].state.exists()
+    said = {
+        "name": "`name`: blog is already the name of sites.d/blog.yaml; set another one",
+        "site": "sites.d/blog.yaml has the same site, ",
+        "state": "`state.directory`: sites.d/blog.yaml uses the same one, ",
+    }
+    ran = syncer("-c", "sites.d", command)
+    found = f"sites.d/shop.yaml: {said[kind]}"
+    if command == "trigger":
+        assert (ran.code, "no daemon is running" in ran.err) == (2, True)
+        return
+    assert (ran.code, found in (ran.out if command == "check" else ran.err)) == (1, True), ran
+    document = syncer("-c", "sites.d", command, "--json").document
+    assert list(document["sites"]) == ["sites.d/shop.yaml", "blog", "docs"]
+    if command == "sync":
+        assert all(document["sites"][name]["pages"] == 1 for name in ("blog", "docs"))
+    assert not sites["shop"].state.exists()
 
 
 def test_a_path_goes_to_the_site_that_it_is_in_and_others_have_no_turn(sites: Sites, syncer: Run) -> None:
@@ -410,5 +431,5 @@ def test_two_sites_of_one_name_do_not_matter_to_a_third_one_that_you_name(
     sites.configure("shop", more="name: blog\n")
     ran = syncer("-c", "sites.d", command, "--site", "docs", "--json")
     assert (ran.code, list(ran.document["sites"])) == (0, ["docs"]), ran
-    assert syncer("-c", "sites.d", command, "--site", "blog").code == 2
-    assert not sites["blog"].state.exists()
+    assert list(syncer("-c", "sites.d", command, "--site", "blog", "--json").document["sites"]) == ["blog"]
+    assert not sites["shop"].state.exists()

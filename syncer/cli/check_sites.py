@@ -15,7 +15,7 @@ from syncer.cli.show import show
 from syncer.cli.site_check import findings_of, invalid, show_findings
 from syncer.cli.sites import ChosenSite, Result, conclude, headings, in_turn, read_sites
 from syncer.cli.stopping import StopSignal
-from syncer.config.conflicts import ConfigConflict, find_conflicts, identity_of, page_keys
+from syncer.config.conflicts import find_conflicts, identity_of, page_keys
 from syncer.config.sections import StatusPage
 from syncer.errors import KeyMissing
 from syncer.wording import counted, safe
@@ -64,10 +64,10 @@ def check_sites(settings: Settings, names: Sequence[str], *, offline: bool, as_j
     )
 
 
-def _left_out(conflict: ConfigConflict | None) -> Iterator[Finding]:
+def _left_out(conflict: str | None) -> Iterator[Finding]:
     """Yield why the daemon does not serve a site beside those before it."""
     if conflict:
-        yield Finding("daemon", Level.ERROR, f"The daemon leaves out this site: {conflict.message}.")
+        yield Finding("daemon", Level.ERROR, f"The daemon leaves out this site: {conflict}.")
 
 
 def _key(site: ChosenSite) -> str | None:

@@ -20,7 +20,7 @@ from syncer.cli.log_setup import REDACTOR
 from syncer.cli.open_site import OpenSite
 from syncer.cli.reloadable_config import SiteConfig, read_site_config
 from syncer.cli.settings import USED
-from syncer.config.conflicts import ConfigConflict, find_conflicts, other_keys, page_keys
+from syncer.config.conflicts import find_conflicts, other_keys, page_keys
 from syncer.config.sections import StatusPage
 from syncer.daemon.loop import SiteChanges
 from syncer.daemon.open_files import REMEDY, has_files_for, is_lack_of_files
@@ -114,13 +114,10 @@ class DaemonSites:
     def open_all(self) -> Sequence[DaemonSite]:
         """Read all configs and open their sites; leave out those that cannot be opened.
 
-        Raises ConfigError where two have one name, and what is wrong with the first one where none is left.
+        Raises what is wrong with the first one where none is left.
         """
         self._read(self._files.found)
         conflicts = self._conflicts()
-        for path, conflict in conflicts.items():
-            if conflict.same_name:
-                raise ConfigError(f"{path}: {conflict.message}")
         reads = [each.read for path, each in self._configs.items() if path not in conflicts]
         valid = [read for read in reads if isinstance(read, SiteConfig)]
         if valid:
@@ -249,8 +246,8 @@ class DaemonSites:
         finally:
             self._stuck.discard(path)
 
-    def _conflicts(self) -> Mapping[str, ConfigConflict]:
-        """Return which configs cannot be used beside the others; sites that are open come first."""
+    def _conflicts(self) -> Mapping[str, str]:
+        """Return why configs cannot be used beside the others; sites that are open come first."""
         valid = [(each.keeps_site, each.read) for each in self._configs.values()]
         valid.sort(key=lambda each: not each[0])
         identities = [read.identity for _, read in valid if isinstance(read, SiteConfig)]
@@ -265,7 +262,7 @@ class DaemonSites:
         conflicts, reads = self._conflicts(), dict[str, SiteConfig | SyncerError]()
         for path, each in self._configs.items():
             conflict = conflicts.get(path)
-            read = reads[path] = ConfigError(f"{path}: {conflict.message}") if conflict else each.read
+            read = reads[path] = ConfigError(f"{path}: {conflict}") if conflict else each.read
             if self._several and (isinstance(read, SyncerError) or not each.keeps_site):
                 invalid = isinstance(read, SyncerError)
                 self._remove(

@@ -47,21 +47,15 @@ class SiteChoice:
 
     sites: Sequence[ChosenSite]
     left_out: Mapping[str, LeftOut]
-    """The paths of the configs that are invalid, and what is wrong with each."""
-    alike: Mapping[str, ConfigError]
-    """The names that two of the sites have."""
+    """The paths of the configs that cannot be used, and what is wrong with each."""
     every: Sequence[ChosenSite]
     """Also those that the command is not about."""
 
     def only(self, names: Collection[str]) -> SiteChoice:
         """Return those with these names; no name: all of them. Raises UsageError where no site can have a name.
 
-        Raises ConfigError for a name that two sites have. If all names are found, an invalid config is about another
-        site. Else it may be the one of a missing site.
+        If all names are found, an invalid config is about another site. Else it may be the one of a missing site.
         """
-        for name in names or self.alike:
-            if name in self.alike:
-                raise self.alike[name]
         if not names:
             return self
         known = [site.name for site in self.sites]
@@ -86,28 +80,28 @@ def choose_sites(settings: Settings, names: Collection[str] = ()) -> SiteChoice:
 
 
 def read_sites(settings: Settings) -> SiteChoice:
-    """Read all configs. An invalid one leaves out its site."""
-    configs: dict[str, str] = {}
-    sites: dict[str, ChosenSite] = {}
+    """Read all configs. One that is invalid, or that has the name, site or state of one before it, leaves out its site.
+
+    What they say about the status page, which only a daemon has, does not matter.
+    """
+    from syncer.config.conflicts import find_conflicts, identity_of
+
+    valid: dict[str, ChosenSite] = {}
     left_out: dict[str, LeftOut] = {}
-    alike: dict[str, ConfigError] = {}
     for own in settings.each():
         path = own.config_paths[0]
         try:
             config = own.config()
         except ConfigError as error:
             left_out[path] = LeftOut(str(error))
-            continue
-        name = config.site_name
-        if name in sites:
-            both = f"{configs[name]} and {path}"
-            message = f"{both}: both sites are called '{name}'; set another `name` in one of the configs"
-            alike.setdefault(name, ConfigError(message))
-            continue
-        USED[name] = own
-        sites[name], configs[name] = ChosenSite(name, own, config), path
-    every = list(sites.values())
-    return SiteChoice(every, left_out, alike, every)
+        else:
+            valid[path] = ChosenSite(config.site_name, own, config)
+    identities = [replace(identity_of(path, site.config), page={}) for path, site in valid.items()]
+    for path, conflict in find_conflicts(identities, {}).items():
+        left_out[path] = LeftOut(f"{path}: {conflict}")
+    every = [site for path, site in valid.items() if path not in left_out]
+    USED.update((site.name, site.settings) for site in every)
+    return SiteChoice(every, left_out, every)
 
 
 def unknown_site(name: str, known: Sequence[str]) -> UsageError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from syncer.config.sections import Config, StatusPage
@@ -24,14 +24,6 @@ class ConfigIdentity:
     """The real path of the state's directory."""
     page: Mapping[str, object]
     """The keys of `status_page` that the config sets; `listen` is None where it turns the page off."""
-
-
-class ConfigConflict(NamedTuple):
-    """Why a config cannot be used."""
-
-    message: str
-    same_name: bool = False
-    """Whether that is because of its name."""
 
 
 def identity_of(path: str, config: Config) -> ConfigIdentity:
@@ -60,13 +52,13 @@ def other_keys(candidate: ConfigIdentity, page: Mapping[str, object]) -> Sequenc
 
 def find_conflicts(
     candidates: Iterable[ConfigIdentity], default: Mapping[str, object], served: Mapping[str, object] | None = None
-) -> Mapping[str, ConfigConflict]:
-    """Return the configs that cannot be used, by path; of two that exclude each other, the first one can.
+) -> Mapping[str, str]:
+    """Return why configs cannot be used, by path; of two that exclude each other, the first one can.
 
     The first that sets `status_page` says where the page is, with `default` for the keys that it does not set. One that
     says where the page is `served` now can be used, too. This touches no disk.
     """
-    conflicts: dict[str, ConfigConflict] = {}
+    conflicts: dict[str, str] = {}
     used: list[ConfigIdentity] = []
     for candidate in candidates:
         conflict = _conflict(candidate, used) or _page_conflict(candidate, used, default, served)
@@ -77,17 +69,14 @@ def find_conflicts(
     return conflicts
 
 
-def _conflict(candidate: ConfigIdentity, used: Iterable[ConfigIdentity]) -> ConfigConflict | None:
+def _conflict(candidate: ConfigIdentity, used: Iterable[ConfigIdentity]) -> str | None:
     for other in used:
         if candidate.name == other.name:
-            return ConfigConflict(
-                f"`name`: {candidate.name} is already the name of {other.path}; set another one", same_name=True
-            )
+            return f"`name`: {candidate.name} is already the name of {other.path}; set another one"
         if candidate.site == other.site:
-            return ConfigConflict(f"{other.path} has the same site, {candidate.site}; remove one of the two configs")
+            return f"{other.path} has the same site, {candidate.site}; remove one of the two configs"
         if candidate.state == other.state:
-            message = f"`state.directory`: {other.path} uses the same one, {candidate.state}; set another one"
-            return ConfigConflict(message)
+            return f"`state.directory`: {other.path} uses the same one, {candidate.state}; set another one"
     return None
 
 
@@ -96,12 +85,12 @@ def _page_conflict(
     used: Iterable[ConfigIdentity],
     default: Mapping[str, object],
     served: Mapping[str, object] | None,
-) -> ConfigConflict | None:
+) -> str | None:
     first = next((other for other in used if other.page), candidate)
     keys = other_keys(candidate, {**default, **first.page})
     if not keys or (served and not other_keys(candidate, served)):
         return None
-    return ConfigConflict(
+    return (
         f"`status_page.{keys[0]}` differs from the one in {first.path}, which says where the one status page of all"
         " sites is; remove `status_page` here"
     )
