@@ -227,7 +227,7 @@ def test_a_brake_holds_nothing_once_youtube_denies_all_for_which_it_stopped_a_sy
     report = site.sync(LATER + timedelta(hours=6), Options(videos=frozenset(map(VideoId, videos[:6]))))
     assert (report.brake, report.braked, report.exit) == (None, frozenset(), 0)
     assert syncer("status", "--json").document["held_by_brake"] == 0
-    assert "safety brake" not in syncer("status").out
+    assert "The safety brake" not in syncer("status").out
 
 
 def test_a_brake_is_the_last_sync_s_where_it_holds_readings_of_several_and_an_unconfirmed_one_is_not_its(

@@ -268,7 +268,7 @@ def test_what_the_brake_holds_is_asked_again_by_each_sync_whatever_asked_for_it(
     assert site.sync(at + HOUR * 3, narrowed).exit == 1, "19 are still held"
     assert len(changes(site.sync(at + HOUR * 4, Options(accept=True)))) == 15
     assert syncer("status", "--json").document["held_by_brake"] == 0
-    assert "safety brake" not in syncer("status").out
+    assert "The safety brake" not in syncer("status").out
     assert site.sync(at + HOUR * 5).exit == 0
 
 

@@ -65,6 +65,8 @@ def test_a_site_with_ids_and_counts_gets_its_own_keys() -> None:
         videos=5,
         examples=(("content/_posts/0.md", IDS[0]), ("content/_posts/1.md", IDS[1]), ("content/_posts/2.md", IDS[2])),
         has_numbers=True,
+        with_counts=5,
+        slots=5,
     )
 
 
