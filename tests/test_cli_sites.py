@@ -225,7 +225,8 @@ def test_of_two_configs_that_exclude_each_other_the_second_is_left_out_as_in_a_d
     if command == "trigger":
         assert (ran.code, "no daemon is running" in ran.err) == (2, True)
         return
-    assert (ran.code, found in (ran.out if command == "check" else ran.err)) == (1, True), ran
+    code, printed = (1, ran.out) if command == "check" else (2, ran.err)
+    assert (ran.code, found in printed) == (code, True), ran
     document = syncer("-c", "sites.d", command, "--json").document
     assert list(document["sites"]) == ["sites.d/shop.yaml", "blog", "docs"]
     if command == "sync":

@@ -46,7 +46,7 @@ class SiteChoice:
     """The sites that a command is about, in the order of their configs."""
 
     sites: Sequence[ChosenSite]
-    left_out: Mapping[str, LeftOut]
+    left_out: Mapping[str, ConfigError]
     """The paths of the configs that cannot be used, and what is wrong with each."""
     every: Sequence[ChosenSite]
     """Also those that the command is not about."""
@@ -87,7 +87,7 @@ def read_sites(settings: Settings) -> SiteChoice:
     from syncer.config.conflicts import find_conflicts, identity_of
 
     valid: dict[str, ChosenSite] = {}
-    left_out: dict[str, LeftOut] = {}
+    left_out: dict[str, ConfigError] = {}
     for own in settings.each():
         path = own.config_paths[0]
         try:
@@ -98,7 +98,7 @@ def read_sites(settings: Settings) -> SiteChoice:
             valid[path] = ChosenSite(config.site_name, own, config)
     identities = [replace(identity_of(path, site.config), page={}) for path, site in valid.items()]
     for path, conflict in find_conflicts(identities, {}).items():
-        left_out[path] = LeftOut(f"{path}: {conflict}")
+        left_out[path] = ConfigError(f"{path}: {conflict}")
     every = [site for path, site in valid.items() if path not in left_out]
     USED.update((site.name, site.settings) for site in every)
     return SiteChoice(every, left_out, every)
@@ -114,7 +114,7 @@ def unknown_site(name: str, known: Sequence[str]) -> UsageError:
     return UsageError(f"--site: no site is called '{name}'; {sites}{meant}")
 
 
-def in_turn(turns: Mapping[str, Callable[[], Result]], left_out: Mapping[str, LeftOut], stopped: StopSignal) -> Results:
+def in_turn(turns: Mapping[str, Callable[[], Result]], left_out: Mapping[str, ConfigError], stopped: StopSignal) -> Results:
     """Give each site its turn, by its name, and return all results; those of what is left out are the first.
 
     An error in a turn is printed, and does not keep the others from theirs; a stop does.
