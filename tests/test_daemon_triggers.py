@@ -192,6 +192,7 @@ def test_an_outage_of_a_day_is_some_thirty_tries_a_line_each_and_no_storm_at_its
         daemon.doing = down
         daemon.move(6 * HOUR)
         tries = [daemon.next()]
+        daemon.idle()
         for _ in range(24 * 60):
             daemon.move(MINUTE)
             if daemon.settle():
