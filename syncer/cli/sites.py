@@ -114,7 +114,9 @@ def unknown_site(name: str, known: Sequence[str]) -> UsageError:
     return UsageError(f"--site: no site is called '{name}'; {sites}{meant}")
 
 
-def in_turn(turns: Mapping[str, Callable[[], Result]], left_out: Mapping[str, ConfigError], stopped: StopSignal) -> Results:
+def in_turn(
+    turns: Mapping[str, Callable[[], Result]], left_out: Mapping[str, ConfigError], stopped: StopSignal
+) -> Results:
     """Give each site its turn, by its name, and return all results; those of what is left out are the first.
 
     An error in a turn is printed, and does not keep the others from theirs; a stop does.
