@@ -9,6 +9,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from importlib import import_module
+from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -22,6 +23,7 @@ from tests.clockwork import Clock
 from tests.crash.warm import Warm
 from tests.examples import examples, some_cases
 from tests.forks import stop
+from tests.postgres import NewLedger, PostgreSQL, running_postgres
 from tests.site import KEY, Ran, Run, Site, kept_log
 
 MEMORY_DIRECTORY = "/dev/shm"
@@ -113,6 +115,23 @@ def runtime_directory() -> Iterator[None]:
     with TemporaryDirectory(prefix="syncer-") as directory, pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_RUNTIME_DIR", directory)
         yield
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgreSQL]:
+    """A PostgreSQL that runs. A test that stops it starts it again."""
+    with running_postgres() as server:
+        yield server
+
+
+@pytest.fixture(params=["file", pytest.param("server", marks=pytest.mark.storm)])
+def new_ledger(request: pytest.FixtureRequest, tmp_path: Path) -> NewLedger:
+    """Gives ledgers: on disk, where no file is yet, and on a server, where the tables are empty."""
+    if request.param == "file":
+        names = count()
+        return lambda: tmp_path / f"quota-{next(names)}.sqlite3"
+    server: PostgreSQL = request.getfixturevalue("postgres")
+    return server.new_ledger
 
 
 @pytest.fixture

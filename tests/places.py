@@ -103,13 +103,20 @@ LATER = [
 """What the program loads when it needs it: quicker when it is there, and a user without powers may not reach it."""
 
 
+OF_EXTRAS = {"psycopg", "procrastinate", "apprise"}
+
+
 def load_all() -> None:
-    """Load all of the program, and what it loads later."""
+    """Load all of the program, and what it loads later; not what needs an extra that is not installed."""
     import syncer
 
     for module in pkgutil.walk_packages(syncer.__path__, "syncer."):
         if not module.name.endswith("__main__"):
-            import_module(module.name)
+            try:
+                import_module(module.name)
+            except ModuleNotFoundError as error:
+                if error.name not in OF_EXTRAS:
+                    raise
     for name in LATER:
         import_module(name)
     import_module("rich.emoji").Emoji.replace("")  # it loads its table now

@@ -44,6 +44,7 @@ BUILT = [
     "undo",
     "deploy",
     "purge",
+    "fleet",
     "simulate",
     "demo",
 ]

@@ -159,6 +159,7 @@ def commands(sync: str) -> dict[str, Sequence[str]]:
         "undo": ["undo", sync],
         "deploy": ["deploy", "--dry-run"],
         "purge": ["purge", "--dry-run"],
+        "fleet": ["fleet", "--help"],
         "simulate": ["simulate", "--list-faults"],
         "demo": ["demo", "--help"],
     }

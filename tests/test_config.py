@@ -277,7 +277,16 @@ def test_a_key_that_is_missing_because_it_is_misspelt_is_one_mistake(collection:
             )
             for share in ("0%", "00%", "101%", "20", "0.2", "2.5%", "-1%", "''")
         ),
-        ("quota: {ledger: 'postgresql://h/q'}\n", "1: quota.ledger: is an address, but a ledger can only be a file"),
+        ("quota: {ledger: 'mysql://h/q'}\n", "1: quota.ledger: is not the address of a PostgreSQL server; write"),
+        ("quota: {ledger: 'postgresql://u:pass@h/q'}\n", "1: quota.ledger: has a password, and the config is often"),
+        ("quota: {ledger: 'postgres://h/q?sslmode=require&password=pass'}\n", "1: quota.ledger: has a password"),
+        ("quota: {ledger: 'postgresql://u:pa/ss?w@h/q'}\n", "1: quota.ledger: has a password, and the config is often"),
+        ("quota: {ledger: 'postgresql://h/q?p%61ssword=pass'}\n", "1: quota.ledger: has a password, and the config"),
+        ("quota: {ledger: 'postgresql://h/q?PassWord=pass'}\n", "1: quota.ledger: has a password, and the config"),
+        ("quota: {ledger: 'postgresql://h/q?sslpassword=pass'}\n", "1: quota.ledger: has a password, and the config"),
+        ("quota: {ledger: 'postgresql://user@h'}\n", "1: quota.ledger: names no database"),
+        ("quota: {ledger: 'postgresql://user@h/?dbname=q'}\n", "1: quota.ledger: names no database"),
+        ("quota: {ledger: 'postgresql://h/q r'}\n", "1: quota.ledger: has a space or a control character"),
         ("quota: {ledger: ''}\n", "1: quota.ledger: must not be empty"),
         ("quota: {ledger: ~/q.sqlite3}\n", "1: quota.ledger: starts with `~`"),
         ("schedule: {cron: '61 * * * *'}\n", "1: schedule.cron: has `61` as minute; it must be from 0 to 59"),

@@ -50,6 +50,9 @@ def definitions() -> dict[str, dict[str, object]]:
         LEAST,
         LEAST + "schedule: {cron: '0 4 * * 1', timezone: Europe/Berlin, jitter: 0s}\nhistory: {keep: 007d}\n",
         LEAST + "youtube: {endpoint: 'http://127.0.0.1:80/', api_key_file: null}\n",
+        LEAST + "quota: {ledger: ../quota.sqlite3}\n",
+        LEAST + "quota: {ledger: 'postgresql://syncer@db.example.com:5432/syncer?sslmode=verify-full'}\n",
+        LEAST + "quota: {ledger: 'postgres:///syncer?host=/run/postgresql'}\n",
     ],
 )
 def test_the_schema_accepts_what_the_config_accepts(validator: Draft202012Validator, text: str) -> None:
@@ -74,6 +77,8 @@ def test_the_schema_accepts_what_the_config_accepts(validator: Draft202012Valida
         LEAST + "youtube: {endpoint: 'https://a/?b'}\n",
         LEAST + "youtube: {api_key: abc}\n",
         LEAST + "quota: {reserve: -1}\n",
+        LEAST + "quota: {ledger: 'mysql://h/q'}\n",
+        LEAST + "quota: {ledger: 'postgresql://user:pass@h/q'}\n",
         LEAST + "history: {authorized: 1}\n",
     ],
 )

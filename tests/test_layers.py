@@ -26,7 +26,7 @@ LAYERS = {
 
 PACKAGES_OF = {
     "googleapiclient": {"youtube"}, "httplib2": {"youtube"}, "tenacity": {"youtube"}, "socks": {"youtube"},
-    "sqlite3": {"state"},
+    "sqlite3": {"state"}, "psycopg": {"state"},
     "subprocess": {"git", "check"},
     "apscheduler": {"daemon"},
     "starlette": {"status_page"}, "uvicorn": {"status_page"}, "prometheus_client": {"status_page"},

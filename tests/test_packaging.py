@@ -65,21 +65,26 @@ def test_every_imported_library_is_declared_and_none_is_declared_for_nothing() -
             imported |= {name.split(".")[0] for name in names}
     third_party = imported - set(sys.stdlib_module_names) - {"syncer", "_typeshed"}  # the type checker's own
     third_party -= {"pydantic_core"}  # pydantic pins its own core
-    used = {canonicalize_name(name) for library in third_party for name in distributions[library]} | {"tzdata"}
+    used = {canonicalize_name(name) for library in third_party for name in distributions.get(library, [library])} | {
+        "tzdata"
+    }
     assert always <= used <= always | extras
 
 
 def test_every_dependency_has_a_lower_and_an_upper_bound_that_the_lock_keeps() -> None:
+    fleet = (ROOT / "requirements-fleet.lock").read_text(encoding="utf-8")
+    of_fleet = dict(re.findall(r"^([a-z0-9-]+)==(\S+)", fleet, re.MULTILINE))  # they need not be installed
     for text in requires("syncer-youtube") or []:
         requirement = Requirement(text)
         operators = {specifier.operator for specifier in requirement.specifier}
         assert ">=" in operators, text
         assert "<" in operators or requirement.name == "tzdata", text  # tzdata's versions are dates
-        assert requirement.specifier.contains(version(requirement.name)), text
+        assert requirement.specifier.contains(of_fleet.get(requirement.name) or version(requirement.name)), text
 
 
-def test_the_lock_is_all_hashes_and_names_no_host() -> None:
-    lock = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+@pytest.mark.parametrize("name", ["requirements.lock", "requirements-fleet.lock"])
+def test_a_lock_is_all_hashes_and_names_no_host(name: str) -> None:
+    lock = (ROOT / name).read_text(encoding="utf-8")
     assert "://" not in lock
     for pinned in re.split(r"\n(?=\S)", lock):
         if not pinned.startswith("#"):
@@ -96,11 +101,22 @@ def test_the_lock_holds_what_the_project_asks_for() -> None:
         assert f"\n{Requirement(text).name.lower()}==" in lock, f"{text} is not locked: run ./dev lock"
 
 
+def test_the_lock_of_fleets_holds_the_extra_and_the_same_versions_of_all_else() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    lock, of_fleet = (
+        dict(re.findall(r"^([a-z0-9-]+)==(\S+)", (ROOT / name).read_text(encoding="utf-8"), re.MULTILINE))
+        for name in ("requirements.lock", "requirements-fleet.lock")
+    )
+    wanted = {canonicalize_name(Requirement(text).name) for text in project["optional-dependencies"]["fleet"]}
+    assert wanted <= of_fleet.keys() - lock.keys(), "run ./dev lock"
+    assert {name: lock[name] for name in of_fleet.keys() & lock.keys()}.items() <= of_fleet.items(), "run ./dev lock"
+
+
 def test_help_loads_no_heavy_library() -> None:
     code = "import sys; from syncer.cli.main import main; main(['--help']); print(*sys.modules, file=sys.stderr)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     loaded = {name.split(".")[0] for name in done.stderr.split()}
     heavy = {"googleapiclient", "httplib2", "apscheduler", "pydantic", "yaml", "sqlite3", "rich", "tenacity", "http"}
-    heavy |= {"starlette", "uvicorn", "prometheus_client", "anyio"}
+    heavy |= {"starlette", "uvicorn", "prometheus_client", "anyio", "psycopg"}
     assert not loaded & heavy
     assert "Commands:" in done.stdout

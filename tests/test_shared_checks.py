@@ -12,7 +12,7 @@ import pytest
 
 from syncer.config.parse import parse_config
 from syncer.decide.availability import PlayState
-from syncer.model import Bucket, VideoId
+from syncer.model import Bucket, LedgerPlace, VideoId
 from syncer.simulator.playing import Playing
 from syncer.simulator.server import Simulator
 from syncer.simulator.world import Video, VideoState, World
@@ -21,6 +21,8 @@ from syncer.state.play_states import known_states
 from syncer.status.report import SyncReport
 from syncer.sync.forget import Selection, forget
 from syncer.sync.options import Options
+from tests.ledgers import change_ledger, rows_of
+from tests.postgres import NewLedger
 from tests.site import NOON, Site, crlf, ids
 
 HOUR, WEEK = timedelta(hours=1), timedelta(days=7)
@@ -31,8 +33,8 @@ BLOCKED = Video(playing=Playing(embeddable=False))
 class Sites:
     """Two sites with the same videos and one ledger, whose YouTube has the time of the sync."""
 
-    def __init__(self, place: Path, youtube: Simulator) -> None:
-        self.youtube, self.ledger = youtube, place / "ledger"
+    def __init__(self, place: Path, youtube: Simulator, ledger: LedgerPlace) -> None:
+        self.youtube, self.ledger = youtube, ledger
         self.ours, self.theirs = (Site(place / name, youtube.url) for name in ("ours", "theirs"))
         for site in (self.ours, self.theirs):
             (site.root / "content" / "lists").mkdir(parents=True)
@@ -56,13 +58,12 @@ class Sites:
 
     def stored(self) -> dict[str, int]:
         """The videos of the ledger, and when YouTube was asked."""
-        with closing(sqlite3.connect(self.ledger)) as database:
-            return dict(database.execute("SELECT id, at FROM checks"))
+        return dict(rows_of(self.ledger, "SELECT id, at FROM checks"))
 
 
 @pytest.fixture
-def sites(tmp_path: Path, youtube: Simulator) -> Sites:
-    return Sites(tmp_path, youtube)
+def sites(tmp_path: Path, youtube: Simulator, new_ledger: NewLedger) -> Sites:
+    return Sites(tmp_path, youtube, new_ledger())
 
 
 def states(site: Site) -> Mapping[VideoId, PlayState | None]:
@@ -160,8 +161,7 @@ def test_all_asks_again_whatever_others_know(sites: Sites) -> None:
 @pytest.mark.parametrize("change", ["facts = '[]'", "state = 'well'", "facts = 'x'"])
 def test_what_is_no_check_in_the_ledger_is_never_taken(sites: Sites, change: str) -> None:
     sites.sync(sites.ours)
-    with closing(sqlite3.connect(sites.ledger)) as ledger, ledger:
-        ledger.execute(f"UPDATE checks SET {change} WHERE id = ?", (VIDEOS[0],))
+    change_ledger(sites.ledger, f"UPDATE checks SET {change} WHERE id = '{VIDEOS[0]}'")
     report = sites.sync(sites.theirs, timedelta(seconds=1))
     assert report.problems[0].kind == "ledger-unreachable"
     assert not states(sites.theirs)
@@ -169,12 +169,15 @@ def test_what_is_no_check_in_the_ledger_is_never_taken(sites: Sites, change: str
 
 def test_a_dry_run_takes_checks_and_writes_none(sites: Sites) -> None:
     sites.sync(sites.ours, options=Options(dry_run=True))
-    assert not sites.ledger.exists()
+    if isinstance(sites.ledger, Path):
+        assert not sites.ledger.exists()
+    else:
+        assert not sites.stored()
     sites.sync(sites.ours)
-    asked, before = sites.general(), sites.ledger.read_bytes()
+    asked, before = sites.general(), sites.stored()
     sites.sync(sites.theirs, timedelta(seconds=1), Options(dry_run=True))
     assert sites.general() == asked
-    assert sites.ledger.read_bytes() == before
+    assert sites.stored() == before
 
 
 def test_a_purge_deletes_checks_from_the_ledger_too_and_time_does_it_after_28_days(sites: Sites) -> None:

@@ -25,6 +25,7 @@ from syncer.state.ledger import UnitStock
 from syncer.state.shared_ledger import LedgerMember, open_shared_ledger
 from syncer.sync.other_sites import units_for
 from tests.examples import PROVING
+from tests.postgres import NewLedger
 
 NOON, MINUTE = datetime(2026, 11, 22, 20, 0, tzinfo=UTC), timedelta(minutes=1)
 
@@ -127,12 +128,12 @@ def test_no_unit_is_spent_over_a_limit_and_every_site_stays_inside_refresh_withi
 
 
 def test_where_youtube_closed_a_bucket_early_sites_that_sync_first_leave_the_others_their_part(
-    tmp_path: Path, opened: ExitStack
+    new_ledger: NewLedger, opened: ExitStack
 ) -> None:
     """Both buckets have ten units, but together they have ten."""
     terms = SiteTerms(dict.fromkeys(Bucket, 10), None)
     members = [LedgerMember(f"/{name}", name, terms, 0, dict.fromkeys(Bucket, 10), "") for name in "ab"]
-    path = tmp_path / "ledger"
+    path = new_ledger()
     ledgers = [opened.enter_context(open_shared_ledger(path, each, NOON - DAY, writes=True)) for each in members]
     rates = [0.01] * 5_000
 

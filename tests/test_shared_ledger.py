@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import os
-import random
-import sqlite3
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -21,11 +19,13 @@ from hypothesis import strategies as st
 
 from syncer.decide.project_quota import SEEN_WITHIN, SiteTerms, part_of, project_limit
 from syncer.decide.quota import next_reset, quota_day
-from syncer.model import Bucket
+from syncer.model import Bucket, LedgerPlace
 from syncer.state.ledger import UNITS_AT_ONCE, UnitStock
 from syncer.state.shared_ledger import KEPT_DAYS, LedgerMember, SharedLedger, open_shared_ledger
 from tests.examples import examples
 from tests.forks import PIPE, Fork
+from tests.ledgers import place_of, rows_of
+from tests.postgres import NewLedger
 from tests.site import KEY, NOON
 from tests.waiting import until
 
@@ -50,18 +50,18 @@ def member(
 
 
 @pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "quota.sqlite3"
+def path(new_ledger: NewLedger) -> LedgerPlace:
+    return new_ledger()
 
 
 class Opened(ExitStack):
     """Closes, at the end, what the test opens with `site`."""
 
-    path: Path
+    path: LedgerPlace
 
 
 @pytest.fixture
-def opened(path: Path) -> Iterator[Opened]:
+def opened(path: LedgerPlace) -> Iterator[Opened]:
     with Opened() as stack:
         stack.path = path
         yield stack
@@ -250,12 +250,11 @@ def test_what_a_clock_that_ran_ahead_has_spent_is_spent_on_that_day(opened: Open
     assert take(ledger, 10, at=NOON + 30 * DAY) == 0
 
 
-def test_the_units_of_the_last_days_are_kept(opened: Opened, path: Path) -> None:
+def test_the_units_of_the_last_days_are_kept(opened: Opened, path: LedgerPlace) -> None:
     days = [NOON + number * DAY for number in range(KEPT_DAYS + 10)]
     for at in days:
         assert take(site(opened, "a", at=at), 1, at=at) == 1
-    with closing(sqlite3.connect(path)) as connection:
-        kept = [day for (day,) in connection.execute("SELECT day FROM units ORDER BY day")]
+    kept = [day for (day,) in rows_of(path, "SELECT day FROM units ORDER BY day")]
     assert len(kept) == KEPT_DAYS + 1, "the last one was taken after the site was noted"
     assert kept[-1] == quota_day(days[-1]).isoformat()
 
@@ -312,15 +311,15 @@ def test_two_keys_are_noticed_until_each_site_uses_the_new_one(opened: Opened) -
     assert one.sharing(NOON).keys == 1
 
 
-def test_neither_the_key_nor_an_unsalted_digest_of_it_is_in_the_ledger(path: Path, tmp_path: Path) -> None:
+def test_neither_the_key_nor_an_unsalted_digest_of_it_is_in_the_ledger(new_ledger: NewLedger, tmp_path: Path) -> None:
     digests = set[tuple[str]]()
-    for number in range(2):
-        file = tmp_path / f"{number}.sqlite3"
-        with open_shared_ledger(file, member(), NOON, writes=True):
-            stored = b"".join(each.read_bytes() for each in tmp_path.glob(f"{number}.sqlite3*"))
+    for place in (new_ledger(), new_ledger()):
+        with open_shared_ledger(place, member(), NOON, writes=True):
+            stored = b"".join(each.read_bytes() for each in tmp_path.glob("*.sqlite3*"))
         assert KEY.encode() not in stored
-        with closing(sqlite3.connect(file)) as connection:
-            digests.update(connection.execute("SELECT key FROM sites"))
+        found = rows_of(place, "SELECT * FROM sites")
+        assert KEY not in str(found)
+        digests.update(rows_of(place, "SELECT key FROM sites"))
     assert len(digests) == 2, "each ledger has a salt of its own"
     assert KEY not in repr(member())
 
@@ -330,7 +329,7 @@ def test_neither_the_key_nor_an_unsalted_digest_of_it_is_in_the_ledger(path: Pat
 
 def spend_all(path: str, name: str, sent: str, limit: str, share: str) -> None:
     """Spends units until there are none, and notes each as a byte in a file when it is used."""
-    with open_shared_ledger(Path(path), member(name, int(limit), int(share) or None), NOON, writes=True) as ledger:
+    with open_shared_ledger(place_of(path), member(name, int(limit), int(share) or None), NOON, writes=True) as ledger:
         stock = UnitStock(ledger, lambda: NOON, scheduled=False)
         with open(sent, "ab", buffering=0) as file:
             while stock.spend(STATS):
@@ -339,7 +338,7 @@ def spend_all(path: str, name: str, sent: str, limit: str, share: str) -> None:
         stock.give_back()
 
 
-def spender(path: Path, name: str, sent: Path, limit: int, share: int) -> Fork:
+def spender(path: LedgerPlace, name: str, sent: Path, limit: int, share: int) -> Fork:
     code = f"import sys; from {__name__} import spend_all; spend_all(*sys.argv[1:])"
     return Fork(
         "-c", code, str(path), name, str(sent), str(limit), str(share), cwd=Path(__file__).parent.parent, stderr=PIPE
@@ -358,7 +357,7 @@ def is_at(goal: int, sent: Path, victim: Fork) -> bool:
     ("processes", "limit", "kills"), [(2, 2_000, 6), pytest.param(8, 10_000, 20, marks=pytest.mark.storm)]
 )
 def test_processes_that_are_killed_never_spend_more_than_the_limit_and_lose_ten_units_each_at_most(
-    path: Path, tmp_path: Path, processes: int, limit: int, kills: int
+    path: LedgerPlace, tmp_path: Path, processes: int, limit: int, kills: int
 ) -> None:
     rng, shares = Random(processes), {"a": 30, "b": 10}
     names = [chr(ord("a") + number) for number in range(processes)]
@@ -387,12 +386,14 @@ def test_processes_that_are_killed_never_spend_more_than_the_limit_and_lose_ten_
 
 
 @pytest.mark.parametrize("number", [4, pytest.param(16, marks=pytest.mark.storm)])
-def test_processes_that_create_the_ledger_at_once_all_use_the_same(path: Path, tmp_path: Path, number: int) -> None:
+def test_processes_that_create_the_ledger_at_once_all_use_the_same(
+    path: LedgerPlace, tmp_path: Path, number: int
+) -> None:
     gate = tmp_path / "gate"
     code = (
-        "import sys, os; from pathlib import Path; from tests.test_shared_ledger import *\n"
+        "import sys, os; from tests.test_shared_ledger import *\n"
         "print('ready', flush=True); os.open(sys.argv[3], os.O_RDONLY)\n"  # until all may begin
-        "with open_shared_ledger(Path(sys.argv[1]), member(sys.argv[2], 100), NOON, writes=True) as one:\n"
+        "with open_shared_ledger(place_of(sys.argv[1]), member(sys.argv[2], 100), NOON, writes=True) as one:\n"
         "    print(one.take(STATS, NOON, 7, scheduled=False))"
     )
     os.mkfifo(gate)
@@ -428,13 +429,13 @@ events = st.lists(
     st.integers(1, 60),
 )
 def test_no_history_of_syncs_spends_more_than_the_project_or_a_share_has_on_any_day(
-    tmp_path: Path,
+    new_ledger: NewLedger,
     start: datetime,
     syncs: list[tuple[str, int, bool, int, Bucket]],
     terms: Mapping[str, tuple[int | None, int]],
     limit: int,
 ) -> None:
-    path, now = tmp_path / f"{random.random()}.sqlite3", start
+    path, now = new_ledger(), start
     taken = Counter[tuple[date, Bucket, str]]()
     for name, after, scheduled, wanted, bucket in syncs:
         now += timedelta(seconds=after)
@@ -453,9 +454,9 @@ def test_no_history_of_syncs_spends_more_than_the_project_or_a_share_has_on_any_
 # --- the file --------------------------------------------------------------------------------------------------------
 
 
-def test_a_copy_counts_in_memory_and_writes_nothing(path: Path, opened: Opened) -> None:
+def test_a_copy_counts_in_memory_and_writes_nothing(path: LedgerPlace, opened: Opened) -> None:
     assert take(site(opened, "copy", writes=False, limit=30), 20) == 20
-    assert not path.exists(), "nor does it create a ledger"
+    assert isinstance(path, str) or not path.exists(), "nor does it create a ledger"
     one = site(opened, "a", limit=10)
     assert take(one, 4) == 4
     copy = site(opened, "b", writes=False, limit=5)
@@ -469,7 +470,7 @@ def test_a_copy_counts_in_memory_and_writes_nothing(path: Path, opened: Opened) 
 
 
 def test_sites_in_threads_of_one_process_beside_another_process_never_spend_more_than_the_limit(
-    path: Path, tmp_path: Path
+    path: LedgerPlace, tmp_path: Path
 ) -> None:
     """As one daemon with many sites, beside the command of another."""
     beside = spender(path, "beside", tmp_path / "sent", 600, 0)

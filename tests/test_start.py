@@ -24,11 +24,13 @@ UNUSED = {
         *("syncer.sync.publish", "syncer.commit", "syncer.git"),
         *("pathspec", "tomli", "syncer.front_matter.interpret", "syncer.front_matter.locate"),
         *("syncer.state.shared_ledger", "syncer.state.ledger_file", "syncer.decide.project_quota"),
+        *("syncer.state.ledger_place", "psycopg"),
     },
     "status": {
         *("googleapiclient", "httplib2", "http", "tenacity", "rich.console"),
         *("syncer.content.left_over", "syncer.front_matter.find", "syncer.trigger", "syncer.sync"),
         *("syncer.state.shared_ledger", "syncer.state.ledger_file", "syncer.decide.project_quota"),
+        *("syncer.state.ledger_place", "psycopg"),
     },
 }
 """What each command has no use for where it does not print to a terminal, commit or complete an earlier sync, and all

@@ -13,7 +13,10 @@ from syncer.status.buckets import in_words
 from syncer.status.sharing import no_budget, sharing_outline, sharing_warnings
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from syncer.config.sections import Config
+    from syncer.model import ServerAddress
     from syncer.state.ledger import QuotaLedger
 
 
@@ -26,12 +29,27 @@ def check_quota(config: Config, ledger: QuotaLedger, now: datetime) -> Iterator[
         else:
             remedy = no_budget(bucket, status) or "You need to do nothing: the quota resets at midnight Pacific"
             yield Finding("quota", Level.WARNING, f"{bucket}: {in_words(status)}. {remedy}.")
-    path = config.ledger_path
-    if ledger.exchange is None or path is None:
+    place = config.ledger_place
+    if ledger.exchange is None or place is None:
         return
-    from syncer.state.ledger_file import require_unlocked
-
     sharing = ledger.sharing(now)
+    if refused := _refused_by_server(place) if isinstance(place, str) else _refused_by_disk(place):
+        yield Finding(
+            "ledger", Level.ERROR, f"{refused[0]}, so no sync can count its units in the ledger. {refused[1]}"
+        )
+        return
+    yield Finding("ledger", Level.OK, sharing_outline(sharing, balances))
+    if not isinstance(place, str):
+        mode = os.stat(place.parent).st_mode
+        if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
+            message = f"Every user can replace the ledger in {place.parent}. Run `chmod o-w {place.parent}`."
+            yield Finding("ledger", Level.WARNING, message)
+    for warning in sharing_warnings(sharing, {}):  # those about this site are above
+        yield Finding("ledger", Level.WARNING, f"{warning}.")
+
+
+def _refused_by_disk(path: Path) -> tuple[str, str] | None:
+    """Return that the file of a ledger cannot be written, and the remedy; None if it can. Raises StateError."""
     for place in (path, path.parent):
         if os.path.exists(place) and not os.access(place, os.W_OK):
             remedy = "Check its permissions."
@@ -39,14 +57,18 @@ def check_quota(config: Config, ledger: QuotaLedger, now: datetime) -> Iterator[
                 remedy = (
                     f"In a unit of systemd, add {path.parent} to `ReadWritePaths=`; else mount its disk for writing."
                 )
-            message = f"You may not write {place}, so no sync can count its units in the ledger. {remedy}"
-            yield Finding("ledger", Level.ERROR, message)
-            return
+            return f"You may not write {place}", remedy
+    from syncer.state.ledger_file import require_unlocked
+
     require_unlocked(path)
-    yield Finding("ledger", Level.OK, sharing_outline(sharing, balances))
-    mode = os.stat(path.parent).st_mode
-    if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
-        message = f"Every user can replace the ledger in {path.parent}. Run `chmod o-w {path.parent}`."
-        yield Finding("ledger", Level.WARNING, message)
-    for warning in sharing_warnings(sharing, {}):  # those about this site are above
-        yield Finding("ledger", Level.WARNING, f"{warning}.")
+    return None
+
+
+def _refused_by_server(place: ServerAddress) -> tuple[str, str] | None:
+    """Return that tables of a ledger cannot be written, and the remedy; None if they can. Raises StateError."""
+    from syncer.state.ledger_server import tables_to_read_only
+
+    if tables := tables_to_read_only(place):
+        what = f"The user of {place} may not write {', '.join(tables)}"
+        return what, "Grant it INSERT, UPDATE and DELETE on all tables of the schema `syncer`."
+    return None

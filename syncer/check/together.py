@@ -28,7 +28,7 @@ class CheckedSite:
     """Its API key, None if it has none; it stays in memory."""
     root: str = field(init=False)
     ledger: str | None = field(init=False)
-    """The real path of the ledger that it shares with others."""
+    """The real path of the ledger that it shares with others, or the address of its server."""
     collections: list[str] = field(init=False)
     """The real paths of the directories."""
     files: frozenset[str] | None = None
@@ -36,8 +36,8 @@ class CheckedSite:
 
     def __post_init__(self) -> None:
         self.root = os.path.realpath(self.config.site)
-        ledger = self.config.ledger_path
-        self.ledger = None if ledger is None else os.path.realpath(ledger)
+        ledger = self.config.ledger_place
+        self.ledger = ledger if ledger is None or isinstance(ledger, str) else os.path.realpath(ledger)
         directories = {os.path.join(self.root, each.directory) for each in self.config.collections}
         self.collections = [os.path.join(os.path.realpath(each), "") for each in directories]
 
@@ -90,7 +90,7 @@ def _compare_quota(earlier: Sequence[CheckedSite], site: CheckedSite) -> Iterato
         message = (
             f"The API key is also that of {others}. Together, the sites with this key may use {total:,} stats units a"
             f" day, but a Google project has {by_default:,}, unless YouTube granted it more. Set `quota.ledger` to one"
-            " file in all these configs."
+            " ledger in all these configs."
         )
         yield Finding("quota", Level.WARNING, message)
 
@@ -100,8 +100,8 @@ def _compare_ledger(earlier: Sequence[Config], config: Config) -> Iterator[Findi
     shares = sum(each.quota.share or 0 for each in (*earlier, config))
     if shares > WHOLE >= shares - (config.quota.share or 0):  # once, at the site with which they are too many
         message = (
-            f"The `quota.share` of the sites of {config.ledger_path} are {shares}% together. Lower some: the last sites"
-            " to sync on a day find less than their shares, and sites without a share get no units."
+            f"The `quota.share` of the sites of {config.ledger_place} are {shares}% together. Lower some: the last"
+            " sites to sync on a day find less than their shares, and sites without a share get no units."
         )
         yield Finding("ledger", Level.WARNING, message)
     endpoint = config.youtube.endpoint

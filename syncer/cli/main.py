@@ -31,6 +31,7 @@ COMMANDS = {
     "undo": "Restore the counts that a sync replaced.",
     "deploy": "Call your host's build hook if a build is due.",
     "purge": "Delete stored readings and log lines.",
+    "fleet": "Set up what sites on several machines share.",
     "simulate": "Run a local YouTube, without an account.",
     "demo": "Take the tour with sample pages and a local YouTube.",
 }

@@ -8,7 +8,7 @@ import threading
 import warnings
 from datetime import timedelta
 from ipaddress import ip_address
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 from zoneinfo import ZoneInfo
 
 from syncer.model import LARGEST_COUNT, Threshold
@@ -128,11 +128,32 @@ def check_path(path: str) -> str:
     return path
 
 
-def check_ledger(path: str) -> str:
-    """Return the path of a ledger; raises ValueError for an address."""
-    if "://" in path:
-        raise ValueError("is an address, but a ledger can only be a file; write its path")
-    return check_path(path)
+LEDGER_PATTERN = "^(postgres(ql)?://(?![^@]*:.*@)|(?!.*://))"
+"""The path of a ledger, or the address of its server, without a password."""
+
+_LEDGER_SCHEMES = ("postgresql://", "postgres://")
+
+
+def check_ledger(place: str) -> str:
+    """Return the path of a ledger, or the address of its server, always with the same scheme."""
+    scheme, mark, rest = place.partition("://")
+    if not mark:
+        return check_path(place)
+    if f"{scheme}://" not in _LEDGER_SCHEMES:
+        raise ValueError(
+            "is not the address of a PostgreSQL server; write `postgresql://user@host/database`, or a path"
+        )
+    if re.match("[^@]*:.*@", rest) or "password=" in unquote(rest).lower():
+        raise ValueError(
+            "has a password, and the config is often committed; put it in the environment variable PGPASSWORD, in"
+            " ~/.pgpass or the file that PGPASSFILE names, or in the systemd credential `ledger-password`, and replace"
+            " a password that was ever committed"
+        )
+    if not rest.isprintable() or " " in rest:
+        raise ValueError("has a space or a control character; write it as `%20`, for example")
+    if "#" in rest or not rest.partition("?")[0].partition("/")[2]:
+        raise ValueError("names no database; write `postgresql://user@host/database`")
+    return f"{_LEDGER_SCHEMES[0]}{rest}"
 
 
 def check_inside(path: str) -> str:

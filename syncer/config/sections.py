@@ -24,6 +24,7 @@ from pydantic import (
 from syncer import model
 from syncer.config.calls import Deploy, DurationOrZero, Notify
 from syncer.config.formats import (
+    LEDGER_PATTERN,
     LISTEN_PATTERN,
     LONGEST_UNAUTHORIZED,
     PART_PATTERN,
@@ -77,7 +78,7 @@ _Endpoint = Annotated[
     str, AfterValidator(check_endpoint), WithJsonSchema({"type": "string", "pattern": "^https?://[^/@?#]+[^@?#]*$"})
 ]
 _Ledger = Annotated[
-    str, AfterValidator(check_ledger), WithJsonSchema({"type": "string", "minLength": 1, "pattern": "^(?!.*://)"})
+    str, AfterValidator(check_ledger), WithJsonSchema({"type": "string", "minLength": 1, "pattern": LEDGER_PATTERN})
 ]
 _Part = Annotated[int, PlainValidator(parse_part), WithJsonSchema({"type": "string", "pattern": PART_PATTERN})]
 _Units = Annotated[int, Field(ge=1, le=1_000_000_000)]
@@ -126,7 +127,8 @@ class Quota(Section):
 
     ledger: _Ledger | None = Field(
         default=None,
-        description="A file in which the sites of one Google project count their units together, relative to `site`.",
+        description="Where the sites of one Google project count their units together: a file, relative to `site`, or"
+        " `postgresql://user@host/database`, without a password.",
     )
     share: _Part | None = Field(
         default=None,
@@ -141,7 +143,7 @@ class Quota(Section):
     @model_validator(mode="after")
     def _leave_some(self) -> Self:
         if self.share is not None and self.ledger is None:
-            sentence = "needs `ledger`, the file in which the sites of the project count their units"
+            sentence = "needs `ledger`, in which the sites of the project count their units"
             raise BrokenRules([(("share",), sentence)])
         smallest = min(self.stats_units_per_day, self.general_units_per_day)
         if self.reserve >= smallest:
@@ -314,9 +316,14 @@ class Config(Section):
         return Path(os.path.normpath(self.site / self.state.directory))
 
     @property
-    def ledger_path(self) -> Path | None:
-        """The absolute path of the ledger that the site shares with others; None: it has its own, in its state."""
-        return None if self.quota.ledger is None else Path(os.path.normpath(self.site / self.quota.ledger))
+    def ledger_place(self) -> model.LedgerPlace | None:
+        """Where the ledger is that the site shares with others; None: it has its own, in its state."""
+        ledger = self.quota.ledger
+        if ledger is None:
+            return None
+        if "://" in ledger:
+            return model.ServerAddress(ledger)
+        return Path(os.path.normpath(self.site / ledger))
 
     @property
     def mapped_counts(self) -> frozenset[Count]:

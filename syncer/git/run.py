@@ -36,8 +36,8 @@ OPTIONS = ("--no-pager", "--literal-pathspecs", "-c", "core.hooksPath=/dev/null"
 KEPT_VARIABLES = ("GIT_AUTHOR_", "GIT_COMMITTER_", "GIT_SSH", "GIT_ASKPASS", "GIT_CONFIG_", "GIT_SSL_", "GIT_HTTP_")
 """Beginnings of variables that name the author or say how to reach remotes; others may be about another repository."""
 
-REMOVED_VARIABLES = {"GIT_AUTHOR_DATE", "GIT_COMMITTER_DATE", "GIT_CONFIG_PARAMETERS"}
-"""Variables with those beginnings that are removed nevertheless."""
+REMOVED_VARIABLES = {"GIT_AUTHOR_DATE", "GIT_COMMITTER_DATE", "GIT_CONFIG_PARAMETERS", "PGPASSWORD"}
+"""Variables with those beginnings that are removed nevertheless, and the password of a ledger's server."""
 
 
 def has_git() -> bool:
@@ -185,7 +185,7 @@ def _started(
     kept = {
         name: value
         for name in os.environ  # not `items`: another thread may remove a variable meanwhile, such as a site's key
-        if not name.startswith("GIT_") or (name.startswith(KEPT_VARIABLES) and name not in REMOVED_VARIABLES)
+        if name not in REMOVED_VARIABLES and (not name.startswith("GIT_") or name.startswith(KEPT_VARIABLES))
         if (value := os.environ.get(name)) is not None
     }
     env = {**kept, "GIT_TERMINAL_PROMPT": "0", "GCM_INTERACTIVE": "never", "LC_ALL": "C", **variables}

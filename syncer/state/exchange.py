@@ -1,4 +1,4 @@
-"""What sites that share a ledger let each other know, through its file: claims, and what YouTube returned last."""
+"""What sites that share a ledger let each other know, through its tables: claims, and what YouTube returned last."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from syncer.decide.allotment import Claim
 from syncer.decide.quota import quota_day
 from syncer.model import Bucket, Reading, VideoId
 from syncer.state.damage import OddValue, member, moment
-from syncer.state.ledger_file import LedgerFile
 from syncer.state.videos import reading_of, values_of
 
 if TYPE_CHECKING:
     from syncer.decide.availability import Availability
+    from syncer.state.ledger_place import OpenLedger
 
 STEP_VIDEOS: Final = 5_000
 """Videos that are looked up, or deleted, in one transaction."""
@@ -36,6 +36,9 @@ CLOCKS_APART: Final = timedelta(minutes=5)
 
 LARGE_TABLES: Final = ("readings", "checks")
 
+READING_COLUMNS: Final = ("at", "present", "views", "likes", "comments")
+"""In the order of `values_of`."""
+
 
 class SharedCheck(NamedTuple):
     """What YouTube returned when it was asked whether a video plays; the state is known."""
@@ -48,7 +51,7 @@ class SharedCheck(NamedTuple):
 class Exchange:
     """What one site lets the others know, and learns from them. Safe in several threads. All raise StateError."""
 
-    def __init__(self, file: LedgerFile, site: str, endpoint: str) -> None:
+    def __init__(self, file: OpenLedger, site: str, endpoint: str) -> None:
         """Take an open ledger, the site's name in it, and where it sends requests: no other's readings are its own."""
         self.site = site
         """The name of the site in the ledger."""
@@ -56,21 +59,26 @@ class Exchange:
 
     def note_claim(self, claim: Claim) -> None:
         """Note the claim in place of the site's last one."""
-        row = (
-            claim.site,
-            json.dumps([[power, videos] for power, videos in sorted(claim.drifts.items())]),
-            int(claim.every.total_seconds()),
-            int(claim.refresh_within.total_seconds()),
-            claim.needed,
-            int(claim.made.timestamp()),
-            int(claim.next_at.timestamp()),
-        )
+        row = {
+            "site": claim.site,
+            "drifts": json.dumps([[power, videos] for power, videos in sorted(claim.drifts.items())]),
+            "every": int(claim.every.total_seconds()),
+            "within": int(claim.refresh_within.total_seconds()),
+            "needed": claim.needed,
+            "made": int(claim.made.timestamp()),
+            "next_at": int(claim.next_at.timestamp()),
+        }
         with self._file.transaction() as connection:
-            oldest = (int((claim.made - LONGEST_KEPT).timestamp()),)
-            connection.execute("DELETE FROM claims WHERE made < ?", oldest)
+            oldest = {"oldest": int((claim.made - LONGEST_KEPT).timestamp())}
+            connection.execute("DELETE FROM claims WHERE made < :oldest", oldest)
             for table in LARGE_TABLES:  # also where YouTube answers nothing
-                connection.execute(f"DELETE FROM {table} WHERE at < ?", oldest)
-            connection.execute("INSERT OR REPLACE INTO claims VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+                connection.execute(f"DELETE FROM {table} WHERE at < :oldest", oldest)
+            connection.execute(
+                "INSERT INTO claims VALUES (:site, :drifts, :every, :within, :needed, :made, :next_at)"
+                " ON CONFLICT (site) DO UPDATE SET drifts = :drifts, every = :every, refresh_within = :within,"
+                " needed = :needed, made = :made, next_at = :next_at",
+                row,
+            )
 
     def claims(self) -> Sequence[Claim]:
         """Return the claims of all sites, also those that no longer count."""
@@ -96,8 +104,10 @@ class Exchange:
             for bucket, until in connection.execute("SELECT bucket, until FROM parked").fetchall():
                 day = quota_day(moment(until)) - ONE_DAY
                 if ONE_DAY <= today - day <= CLOSED_KEPT:
-                    key = (bucket, day.isoformat())
-                    rows = connection.execute("SELECT site, spent FROM units WHERE bucket = ? AND day = ?", key)
+                    rows = connection.execute(
+                        "SELECT site, spent FROM units WHERE bucket = :bucket AND day = :day",
+                        {"bucket": bucket, "day": day.isoformat()},
+                    )
                     found[member(Bucket, bucket)] = dict(rows.fetchall())
         return found
 
@@ -111,8 +121,8 @@ class Exchange:
             with self._file.large_tables() as connection:
                 rows = connection.execute(
                     "SELECT id, at, present, views, likes, comments FROM readings"
-                    " WHERE id IN (SELECT value FROM json_each(?)) AND endpoint = ? AND at BETWEEN ? AND ?",
-                    (json.dumps(some), self._endpoint, int(since.timestamp()), int(now.timestamp())),
+                    f" WHERE id IN ({self._file.LISTED}) AND endpoint = :endpoint AND at BETWEEN :since AND :now",
+                    {"list": json.dumps(some), **self._between(since, now)},
                 )
                 found = [reading_of(row) for row in rows]
             yield found
@@ -123,9 +133,9 @@ class Exchange:
 
         with self._file.large_tables() as connection:
             rows = connection.execute(
-                "SELECT id, at, state, facts FROM checks WHERE id IN (SELECT value FROM json_each(?))"
-                " AND endpoint = ? AND regions = ? AND at BETWEEN ? AND ?",
-                (json.dumps(videos), self._endpoint, regions, int(since.timestamp()), int(now.timestamp())),
+                f"SELECT id, at, state, facts FROM checks WHERE id IN ({self._file.LISTED})"
+                " AND endpoint = :endpoint AND regions = :regions AND at BETWEEN :since AND :now",
+                {"list": json.dumps(videos), "regions": regions, **self._between(since, now)},
             )
             return [
                 SharedCheck(video, moment(at), stored_availability(state, facts)) for video, at, state, facts in rows
@@ -136,11 +146,16 @@ class Exchange:
 
         `keep` is for how long this site may keep readings.
         """
-        rows = [(reading.video_id, self._endpoint, *values_of(reading), int(now.timestamp())) for reading in readings]
+        rows = [
+            {"id": reading.video_id, **dict(zip(READING_COLUMNS, values_of(reading), strict=True))}
+            for reading in readings
+        ]
         self._save(
             "readings",
-            "INSERT INTO readings VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (id, endpoint) DO UPDATE"
-            " SET at = ?3, present = ?4, views = ?5, likes = ?6, comments = ?7 WHERE at <= ?3 OR at > ?8",
+            "INSERT INTO readings VALUES (:id, :endpoint, :at, :present, :views, :likes, :comments)"
+            " ON CONFLICT (id, endpoint) DO UPDATE"
+            " SET at = :at, present = :present, views = :views, likes = :likes, comments = :comments"
+            " WHERE readings.at <= :at OR readings.at > :now",
             rows,
             now - keep,
             now,
@@ -149,43 +164,50 @@ class Exchange:
     def share_checks(self, checks: Sequence[SharedCheck], regions: str, now: datetime, keep: timedelta) -> None:
         """Save which videos play for the other sites with these regions, as `share` does."""
         rows = [
-            (video, self._endpoint, regions, int(at.timestamp()), found.state, found.facts(), int(now.timestamp()))
+            {"id": video, "regions": regions, "at": int(at.timestamp()), "state": found.state, "facts": found.facts()}
             for video, at, found in checks
         ]
         self._save(
             "checks",
-            "INSERT INTO checks VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (id, endpoint, regions) DO UPDATE"
-            " SET at = ?4, state = ?5, facts = ?6 WHERE at <= ?4 OR at > ?7",
+            "INSERT INTO checks VALUES (:id, :endpoint, :regions, :at, :state, :facts)"
+            " ON CONFLICT (id, endpoint, regions) DO UPDATE SET at = :at, state = :state, facts = :facts"
+            " WHERE checks.at <= :at OR checks.at > :now",
             rows,
             now - keep,
             now,
         )
 
     def _save(
-        self, table: str, insert: str, rows: Sequence[tuple[object, ...]], oldest: datetime, now: datetime
+        self, table: str, insert: str, rows: Sequence[Mapping[str, object]], oldest: datetime, now: datetime
     ) -> None:
         """Insert rows in the order in which they are stored: a large ledger is not in the cache."""
-        limits = (int(max(oldest, now - LONGEST_KEPT).timestamp()), int((now + CLOCKS_APART).timestamp()))
+        limits = {
+            "oldest": int(max(oldest, now - LONGEST_KEPT).timestamp()),
+            "newest": int((now + CLOCKS_APART).timestamp()),
+        }
+        common = {"endpoint": self._endpoint, "now": int(now.timestamp())}
         with self._file.transaction() as connection:
-            connection.executemany(insert, sorted(rows, key=itemgetter(0)))
-            connection.execute(f"DELETE FROM {table} WHERE at < ? OR at > ?", limits)
+            connection.executemany(insert, [{**row, **common} for row in sorted(rows, key=itemgetter("id"))])
+            connection.execute(f"DELETE FROM {table} WHERE at < :oldest OR at > :newest", limits)
+
+    def _between(self, since: datetime, now: datetime) -> dict[str, object]:
+        return {"endpoint": self._endpoint, "since": int(since.timestamp()), "now": int(now.timestamp())}
 
 
-def forget_before(file: LedgerFile, time: datetime) -> None:
+def forget_before(file: OpenLedger, time: datetime) -> None:
     """Delete the readings and checks that are older. Raises StateError."""
     with file.transaction() as connection:
         for table in LARGE_TABLES:
-            connection.execute(f"DELETE FROM {table} WHERE at < ?", (int(time.timestamp()),))
+            connection.execute(f"DELETE FROM {table} WHERE at < :oldest", {"oldest": int(time.timestamp())})
 
 
-def forget_videos(file: LedgerFile, videos: Iterable[VideoId]) -> None:
+def forget_videos(file: OpenLedger, videos: Iterable[VideoId]) -> None:
     """Delete the readings and checks of these videos. Raises StateError."""
     rest = iter(videos)
     while some := list(islice(rest, STEP_VIDEOS)):
         with file.transaction() as connection:
             for table in LARGE_TABLES:
-                where = "WHERE id IN (SELECT value FROM json_each(?))"
-                connection.execute(f"DELETE FROM {table} {where}", (json.dumps(some),))
+                connection.execute(f"DELETE FROM {table} WHERE id IN ({file.LISTED})", {"list": json.dumps(some)})
 
 
 def _drifts(text: str) -> dict[int, int]:

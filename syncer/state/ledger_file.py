@@ -12,17 +12,18 @@ import sqlite3
 import stat
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, closing, contextmanager, suppress
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
-from typing import Final
+from typing import ClassVar, Final
 
 from syncer.errors import LedgerUnreachable, StateError
+from syncer.model import LedgerPlace
 from syncer.own_files import GROUP_MODE, PRIVATE_MODE, UnsafeFile, require_group, require_own
 from syncer.state.damage import OddValue, Shape, is_busy, is_damage, odd_rows, shape_of
 from syncer.state.file_system import network_file_system
-from syncer.state.ledger_schema import APPLICATION, COPIED, MIGRATIONS
+from syncer.state.ledger_schema import APPLICATION, COPIED, MIGRATIONS, LargeTables, LedgerConnection
 from syncer.wording import counted
 
 SUFFIXES: Final = ("", "-wal", "-shm", "-journal")
@@ -40,27 +41,32 @@ NEW: Final = "-syncer-new"
 class LedgerFile:
     """An open ledger, or a copy in memory. Safe for several threads: one transaction at a time."""
 
-    def __init__(self, connection: sqlite3.Connection, path: Path, file: os.stat_result | None = None) -> None:
-        """Take a connection to this file, or, without one, to a copy of its small tables."""
-        self.path = path
-        self._file = file
+    LISTED: ClassVar = "SELECT value FROM json_each(:list)"
+    """A query for the texts in a parameter `list`, which is a list in JSON."""
+
+    def __init__(
+        self, connection: sqlite3.Connection, place: LedgerPlace, original: os.stat_result | LargeTables
+    ) -> None:
+        """Take a connection to this file; or to a copy of a ledger's small tables, and what reads the large ones."""
+        self.place = place
+        self._original = original
         self._connection = connection
         self._lock = threading.RLock()
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
         """Run the block as one transaction, which no other process interrupts. Raises StateError."""
-        with self._lock, _explained("write", self.path), _at_once(self._connection):
-            if self._file and not self._is_in_place(self._file):
+        with self._lock, _explained("write", self.place), _at_once(self._connection):
+            if not callable(self._original) and not self._is_in_place(self._original):
                 raise LedgerUnreachable(
-                    f"The ledger {self.path} was moved or replaced while a sync used it; the next sync opens it again"
+                    f"The ledger {self.place} was moved or replaced while a sync used it; the next sync opens it again"
                 )
             yield self._connection
 
     @contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
         """Yield the connection for queries that belong together. Raises StateError."""
-        with self._lock, _explained("read", self.path):
+        with self._lock, _explained("read", self.place):
             if self._connection.in_transaction:
                 yield self._connection
                 return
@@ -71,9 +77,9 @@ class LedgerFile:
                 if self._connection.in_transaction:
                     self._connection.execute("COMMIT")
 
-    def large_tables(self) -> AbstractContextManager[sqlite3.Connection]:
+    def large_tables(self) -> AbstractContextManager[LedgerConnection]:
         """Return a connection for queries that belong together, also of tables that a copy lacks. Raises StateError."""
-        return self.read() if self._file else read_ledger_file(self.path)
+        return self._original() if callable(self._original) else self.read()
 
     def close(self) -> None:
         """Close it."""
@@ -83,7 +89,7 @@ class LedgerFile:
     def _is_in_place(self, file: os.stat_result) -> bool:
         """Whether this is the file that other processes use: what is counted in another one, they do not see."""
         try:
-            return os.path.samestat(file, os.stat(self.path))
+            return os.path.samestat(file, os.stat(self.place))
         except FileNotFoundError:
             return False
 
@@ -138,7 +144,7 @@ def copy_ledger_file(path: Path, file_system: Callable[[str], str | None] = netw
     except BaseException:
         memory.close()
         raise
-    return LedgerFile(memory, path)
+    return LedgerFile(memory, path, partial(read_ledger_file, path))
 
 
 @contextmanager
@@ -312,11 +318,34 @@ def _copy(disk: sqlite3.Connection, memory: sqlite3.Connection, path: Path) -> N
         shape = shape_of(memory, COPIED)
         if shape_of(disk, COPIED) != shape:
             raise _damaged(path, "its tables do not match its schema")
-        for table, columns in shape.items():
-            rows = disk.execute(f"SELECT * FROM {table}")
-            memory.execute(f"DELETE FROM {table}")
-            memory.executemany(f"INSERT INTO {table} VALUES ({', '.join('?' * len(columns))})", rows)
+        _fill(memory, shape, {table: disk.execute(f"SELECT * FROM {table}") for table in shape})
     disk.execute("COMMIT")
+
+
+def _fill(memory: sqlite3.Connection, shape: Shape, tables: Mapping[str, Iterable[tuple[object, ...]]]) -> None:
+    """Replace the rows of a copy's tables."""
+    for table, columns in shape.items():
+        memory.execute(f"DELETE FROM {table}")
+        memory.executemany(f"INSERT INTO {table} VALUES ({', '.join('?' * len(columns))})", tables[table])
+
+
+def small_tables(tables: Mapping[str, Iterable[tuple[object, ...]]]) -> sqlite3.Connection:
+    """Return a connection to a copy in memory that has these rows in its tables `COPIED`.
+
+    Raises OddValue where syncer does not store such rows.
+    """
+    memory = _connect("file::memory:")
+    try:
+        _update(memory, Path(":memory:"))
+        _fill(memory, _shape(), tables)
+        odd = odd_rows(memory, _shape())
+    except BaseException:
+        memory.close()
+        raise
+    if odd:
+        memory.close()
+        raise OddValue(odd)
+    return memory
 
 
 @cache
@@ -335,9 +364,9 @@ def _require_sound(connection: sqlite3.Connection, path: Path) -> None:
         raise _damaged(path, odd)
 
 
-def _damaged(path: Path, what: str) -> LedgerUnreachable:
+def _damaged(place: LedgerPlace, what: str) -> LedgerUnreachable:
     return LedgerUnreachable(
-        f"The ledger {path} is damaged, or is a file of another program: {what}. If it is the ledger, stop what uses"
+        f"The ledger {place} is damaged, or is a file of another program: {what}. If it is the ledger, stop what uses"
         " it, move it away together with the files whose names begin with its name, and start again: syncer creates a"
         " new one. Today's count of used units is lost, so syncs may request more than YouTube allows until"
         " midnight Pacific"
@@ -345,7 +374,7 @@ def _damaged(path: Path, what: str) -> LedgerUnreachable:
 
 
 @contextmanager
-def _explained(what: str, path: Path) -> Iterator[None]:
+def _explained(what: str, place: LedgerPlace) -> Iterator[None]:
     """Raise what prevents the use of a ledger as LedgerUnreachable, or as StateError where the config names it wrongly.
 
     Damage is never repaired here: other processes use the file.
@@ -356,13 +385,13 @@ def _explained(what: str, path: Path) -> Iterator[None]:
         raise StateError(f"{error.filename} {error.strerror}") from error
     except (sqlite3.DatabaseError, UnicodeDecodeError, OddValue) as error:
         if is_damage(error) or not isinstance(error, sqlite3.DatabaseError):
-            raise _damaged(path, str(error)) from error
+            raise _damaged(place, str(error)) from error
         remedy = "check the free disk space, and that you may write the file and its directory"
         if is_busy(error):
             remedy = f"another program has locked it for more than {BUSY_SECONDS:g} s: wait for it, or end it"
-        raise LedgerUnreachable(f"Cannot {what} the ledger {path}: {error}; {remedy}") from error
+        raise LedgerUnreachable(f"Cannot {what} the ledger {place}: {error}; {remedy}") from error
     except OSError as error:
         wrong = isinstance(error, FileNotFoundError | NotADirectoryError)
         remedy = "check `quota.ledger`, and that its directory exists and you may write it"
         kind = StateError if wrong else LedgerUnreachable
-        raise kind(f"Cannot {what} the ledger {path}: {error.strerror}; {remedy}") from error
+        raise kind(f"Cannot {what} the ledger {place}: {error.strerror}; {remedy}") from error

@@ -1,8 +1,21 @@
-"""The tables of a shared ledger, from its first version to the newest."""
+"""The tables of a shared ledger, from its first version to the newest: the same in a file and on a server."""
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+if TYPE_CHECKING:
+    import sqlite3
+
+    from syncer.state.ledger_connection import ServerConnection
+
+LedgerConnection: TypeAlias = "sqlite3.Connection | ServerConnection"
+"""Takes SQL that SQLite and PostgreSQL understand, with `:name` for a parameter."""
+
+LargeTables: TypeAlias = Callable[[], AbstractContextManager[LedgerConnection]]
+"""Returns a connection, for queries that belong together, to the tables that a copy lacks."""
 
 APPLICATION: Final = 0x53594E43
 """The `application_id` of a ledger: `SYNC`."""
@@ -62,7 +75,23 @@ SCHEMA_2 = (
 )
 
 MIGRATIONS: Final = (SCHEMA_1, SCHEMA_2)
-"""Forward only: migration N updates `user_version` N-1 to N, in one transaction."""
+"""Forward only: migration N updates schema N-1 to N, in one transaction. In the words of SQLite."""
 
 COPIED: Final = ("meta", "sites", "units", "parked", "refused", "claims")
 """The tables that a copy has. The others are too large."""
+
+SCHEMA: Final = "syncer"
+"""The schema of PostgreSQL that has the tables."""
+
+_IN_POSTGRESQL: Final = (
+    ("INTEGER", "bigint"),
+    (" WITHOUT ROWID", ""),
+    ("lower(hex(randomblob(16)))", "replace(CAST(gen_random_uuid() AS text), '-', '')"),
+)
+
+
+def in_postgresql(statement: str) -> str:
+    """Return a statement of a migration in the words of PostgreSQL."""
+    for ours, theirs in _IN_POSTGRESQL:
+        statement = statement.replace(ours, theirs)
+    return statement

@@ -1,4 +1,4 @@
-"""A quota ledger that sites of one Google project share: one file for all their processes.
+"""A quota ledger that sites of one Google project share: one file or one server for all their processes.
 
 Each site may spend its part of the units, and all of them together never more than the project has: a unit is taken in
 a transaction that sees what every other site has taken.
@@ -7,20 +7,22 @@ a transaction that sees what every other site has taken.
 from __future__ import annotations
 
 import hashlib
-import sqlite3
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from syncer.decide.project_quota import SiteTerms, counts_still, part_of, project_limit
 from syncer.decide.quota import BucketStatus, balance, quota_day
-from syncer.model import Bucket
+from syncer.model import Bucket, LedgerPlace
 from syncer.state.damage import member, moment, moment_or_none
 from syncer.state.exchange import Exchange
-from syncer.state.ledger_file import LedgerFile, copy_ledger_file, open_ledger_file, read_ledger_file
+from syncer.state.ledger_place import OpenLedger, copy_ledger, open_ledger, read_ledger
+
+if TYPE_CHECKING:
+    from syncer.state.ledger_schema import LedgerConnection
 
 KEPT_DAYS = 60
 """The units of so many quota days are kept, of those on which any were spent."""
@@ -33,7 +35,7 @@ class LedgerMember:
     """A site that uses a shared ledger."""
 
     site: str
-    """Its real path."""
+    """Its real path; where several machines share the ledger, after the name of its machine."""
     name: str
     terms: SiteTerms
     reserve: int
@@ -67,7 +69,7 @@ class SharingSite:
     """One of the sites that share a ledger."""
 
     site: str
-    """Its real path."""
+    """Its name in the ledger, as of a `LedgerMember`."""
     name: str
     share: int | None
     """Its part of each bucket in percent; None: it uses what the shares of others leave."""
@@ -98,9 +100,9 @@ class LedgerSnapshot:
 
     place: str
     sites: Mapping[str, NotedSite]
-    """By their real paths."""
+    """By their names in the ledger."""
     spent: Mapping[Bucket, Mapping[str, int]]
-    """The units of the day, by the real paths of sites."""
+    """The units of the day, by the names of sites in the ledger."""
     parked: Mapping[Bucket, datetime]
 
     def balances(self, site: LedgerMember, at: datetime) -> Mapping[Bucket, BucketStatus]:
@@ -152,22 +154,22 @@ class LedgerSnapshot:
         return {path: noted for path, noted in self.sites.items() if noted.counts(at)} | {site.site: own}
 
 
-def look_at_ledger(path: Path, day: date) -> LedgerSnapshot:
+def look_at_ledger(place: LedgerPlace, day: date) -> LedgerSnapshot:
     """Return what a ledger says on this quota day; an empty snapshot if there is none yet. Nothing is written.
 
     Raises StateError.
     """
-    with read_ledger_file(path) as connection:
-        return _snapshot(connection, path, day)
+    with read_ledger(place) as connection:
+        return _snapshot(connection, place, day)
 
 
 @contextmanager
-def open_shared_ledger(path: Path, site: LedgerMember, at: datetime, *, writes: bool) -> Iterator[SharedLedger]:
-    """Open a ledger, create it if needed, and note the site in it, seen at this time; close it at the end.
+def open_shared_ledger(place: LedgerPlace, site: LedgerMember, at: datetime, *, writes: bool) -> Iterator[SharedLedger]:
+    """Open a ledger, create a file if needed, and note the site in it, seen at this time; close it at the end.
 
     Unless it `writes`, all that happens in a copy in memory, and the site was not seen. Raises StateError.
     """
-    with closing(open_ledger_file(path) if writes else copy_ledger_file(path)) as file:
+    with closing(open_ledger(place) if writes else copy_ledger(place)) as file:
         ledger = SharedLedger(file, site)
         ledger.register(at if writes else None)
         yield ledger
@@ -176,7 +178,7 @@ def open_shared_ledger(path: Path, site: LedgerMember, at: datetime, *, writes: 
 class SharedLedger:
     """A shared ledger, as one of its sites uses it. Safe in several threads."""
 
-    def __init__(self, file: LedgerFile, site: LedgerMember) -> None:
+    def __init__(self, file: OpenLedger, site: LedgerMember) -> None:
         self._file = file
         self._site = site
         self.exchange = Exchange(file, site.site, site.endpoint)
@@ -191,13 +193,13 @@ class SharedLedger:
         site = self._site
         with self._file.transaction() as connection:
             connection.execute(
-                "DELETE FROM units WHERE day NOT IN (SELECT DISTINCT day FROM units ORDER BY day DESC LIMIT ?)",
-                (KEPT_DAYS,),
+                "DELETE FROM units WHERE day NOT IN (SELECT DISTINCT day FROM units ORDER BY day DESC LIMIT :kept)",
+                {"kept": KEPT_DAYS},
             )
             connection.execute(
                 "INSERT INTO sites VALUES (:site, :name, :stats, :general, :share, :key, :seen)"
                 " ON CONFLICT (site) DO UPDATE SET name = :name, stats = :stats, general = :general, share = :share,"
-                " key = coalesce(:key, key), seen = coalesce(:seen, seen)",
+                " key = coalesce(:key, sites.key), seen = coalesce(:seen, sites.seen)",
                 {
                     "site": site.site,
                     "name": site.name,
@@ -220,23 +222,28 @@ class SharedLedger:
             if taken:
                 connection.execute(
                     "INSERT INTO units VALUES (:day, :bucket, :site, :taken)"
-                    " ON CONFLICT (day, bucket, site) DO UPDATE SET spent = spent + :taken",
+                    " ON CONFLICT (day, bucket, site) DO UPDATE SET spent = units.spent + :taken",
                     {"day": day.isoformat(), "bucket": bucket, "site": self._site.site, "taken": taken},
                 )
         return taken
 
     def give_back(self, bucket: Bucket, day: date, units: int) -> None:
         """Give back units of `bucket` that were taken on this quota day and not used."""
-        row = (units, day.isoformat(), bucket, self._site.site)
+        row = {"unused": units, "day": day.isoformat(), "bucket": bucket, "site": self._site.site}
         with self._file.transaction() as connection:
             connection.execute(
-                "UPDATE units SET spent = max(0, spent - ?) WHERE day = ? AND bucket = ? AND site = ?", row
+                "UPDATE units SET spent = CASE WHEN spent > :unused THEN spent - :unused ELSE 0 END"
+                " WHERE day = :day AND bucket = :bucket AND site = :site",
+                row,
             )
 
     def park(self, bucket: Bucket, until: datetime) -> None:
         """Spend no units of `bucket` before this time, on any site."""
         with self._file.transaction() as connection:
-            connection.execute("INSERT OR REPLACE INTO parked VALUES (?, ?)", (bucket, int(until.timestamp())))
+            connection.execute(
+                "INSERT INTO parked VALUES (:bucket, :until) ON CONFLICT (bucket) DO UPDATE SET until = :until",
+                {"bucket": bucket, "until": int(until.timestamp())},
+            )
 
     def refusals(self, at: datetime) -> Mapping[Bucket, int]:
         """Return after how many units YouTube reported a bucket spent too early, on this quota day or the last one."""
@@ -249,13 +256,16 @@ class SharedLedger:
     def note_refusal(self, bucket: Bucket, at: datetime, units: int) -> None:
         """Record that YouTube reported the quota of `bucket` spent after this many units of all sites."""
         with self._file.transaction() as connection:
-            row = (bucket, quota_day(at).isoformat(), units)
-            connection.execute("INSERT OR REPLACE INTO refused VALUES (?, ?, ?)", row)
+            connection.execute(
+                "INSERT INTO refused VALUES (:bucket, :day, :units)"
+                " ON CONFLICT (bucket) DO UPDATE SET day = :day, units = :units",
+                {"bucket": bucket, "day": quota_day(at).isoformat(), "units": units},
+            )
 
     def forget_refusal(self, bucket: Bucket) -> None:
         """Delete the record of `bucket`."""
         with self._file.transaction() as connection:
-            connection.execute("DELETE FROM refused WHERE bucket = ?", (bucket,))
+            connection.execute("DELETE FROM refused WHERE bucket = :bucket", {"bucket": bucket})
 
     def sharing(self, at: datetime) -> Sharing:
         """Return which sites use the ledger, what each has spent on this time's quota day, and how many keys they use.
@@ -266,16 +276,16 @@ class SharedLedger:
 
     def _look(self, at: datetime) -> LedgerSnapshot:
         with self._file.read() as connection:
-            return _snapshot(connection, self._file.path, quota_day(at))
+            return _snapshot(connection, self._file.place, quota_day(at))
 
-    def _fingerprint(self, connection: sqlite3.Connection) -> str | None:
+    def _fingerprint(self, connection: LedgerConnection) -> str | None:
         """Return a fingerprint of the key from which nobody can learn the key; None where it is not known."""
         (salt,) = connection.execute("SELECT value FROM meta WHERE name = 'salt'").fetchone() or ("",)
         key = self._site.key.encode()
         return hashlib.blake2b(key, key=salt.encode(), digest_size=FINGERPRINT_BYTES).hexdigest() if key else None
 
 
-def _snapshot(connection: sqlite3.Connection, path: Path, day: date) -> LedgerSnapshot:
+def _snapshot(connection: LedgerConnection, place: LedgerPlace, day: date) -> LedgerSnapshot:
     """Return what a ledger says on a quota day."""
     rows = connection.execute("SELECT site, name, stats, general, share, key, seen FROM sites").fetchall()
     sites = {
@@ -283,11 +293,12 @@ def _snapshot(connection: sqlite3.Connection, path: Path, day: date) -> LedgerSn
         for site, name, stats, general, share, key, seen in rows
     }
     spent: dict[Bucket, dict[str, int]] = {bucket: {} for bucket in Bucket}
-    units = connection.execute("SELECT bucket, site, spent FROM units WHERE day = ?", (day.isoformat(),)).fetchall()
+    of_day = {"day": day.isoformat()}
+    units = connection.execute("SELECT bucket, site, spent FROM units WHERE day = :day", of_day).fetchall()
     for bucket, site, number in units:
         spent[member(Bucket, bucket)][site] = number
     parked = connection.execute("SELECT bucket, until FROM parked").fetchall()
-    return LedgerSnapshot(str(path), sites, spent, {member(Bucket, bucket): moment(until) for bucket, until in parked})
+    return LedgerSnapshot(str(place), sites, spent, {member(Bucket, bucket): moment(until) for bucket, until in parked})
 
 
 def _stated(stats: int | None, general: int | None) -> Mapping[Bucket, int]:

@@ -306,7 +306,7 @@ FORGET_CHECKS = (
 def values_of(reading: Reading) -> tuple[int | None, ...]:
     """Return what is stored of a reading beside its video: time, whether YouTube returned it, and the counts."""
     given = reading.statistics
-    return int(reading.at.timestamp()), given is not None, *map((given or {}).get, COLUMNS)
+    return int(reading.at.timestamp()), int(given is not None), *map((given or {}).get, COLUMNS)
 
 
 def reading_of(row: Row) -> Reading:

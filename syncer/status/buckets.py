@@ -18,9 +18,9 @@ from syncer.youtube.answer import METHODS
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import date, datetime
-    from pathlib import Path
 
     from syncer.config.sections import Config
+    from syncer.model import LedgerPlace
     from syncer.state.database import Database
     from syncer.state.shared_ledger import LedgerMember, LedgerSnapshot, Sharing
 
@@ -34,11 +34,11 @@ def open_ledger(
     Unless it `writes`, nothing reaches a shared ledger: what happens is counted in memory. Raises StateError and, where
     a shared ledger that the config names rightly cannot be used, LedgerUnreachable.
     """
-    path, quota = config.ledger_path, config.quota
-    if path is not None:
+    place, quota = config.ledger_place, config.quota
+    if place is not None:
         from syncer.state.shared_ledger import open_shared_ledger
 
-        return open_shared_ledger(path, _member(config, key), at, writes=writes)
+        return open_shared_ledger(place, _member(config, key), at, writes=writes)
     limits = {Bucket.STATS: quota.stats_units_per_day, Bucket.GENERAL: quota.general_units_per_day}
     return nullcontext(OwnLedger(database, limits, quota.reserve))
 
@@ -50,9 +50,9 @@ class LedgerLooks:
     """
 
     def __init__(self) -> None:
-        self._snapshots: dict[tuple[Path, date], LedgerSnapshot | LedgerUnreachable] = {}
-        self._reading: defaultdict[Path, Lock] = defaultdict(Lock)
-        """A disk that hangs keeps only the sites of its ledger waiting."""
+        self._snapshots: dict[tuple[LedgerPlace, date], LedgerSnapshot | LedgerUnreachable] = {}
+        self._reading: defaultdict[LedgerPlace, Lock] = defaultdict(Lock)
+        """A disk or a server that hangs keeps only the sites of its ledger waiting."""
 
     def look(
         self, config: Config, database: Database, at: datetime
@@ -61,26 +61,28 @@ class LedgerLooks:
 
         Nothing is known of a shared one that cannot be reached, and its `Sharing` says why. Raises StateError.
         """
-        if config.ledger_path is not None:
-            return self.look_at_shared(config, config.ledger_path, at)
+        if config.ledger_place is not None:
+            return self.look_at_shared(config, config.ledger_place, at)
         with open_ledger(config, database, at) as ledger:
             return ledger.balances(at), None
 
-    def look_at_shared(self, config: Config, path: Path, at: datetime) -> tuple[Mapping[Bucket, BucketStatus], Sharing]:
-        """Return what is left for the site in the shared ledger at this path, and who shares it, as `look` does."""
+    def look_at_shared(
+        self, config: Config, place: LedgerPlace, at: datetime
+    ) -> tuple[Mapping[Bucket, BucketStatus], Sharing]:
+        """Return what is left for the site in the shared ledger there, and who shares it, as `look` does."""
         from syncer.state.shared_ledger import Sharing, look_at_ledger
 
         day, member = quota_day(at), _member(config)
-        with self._reading[path]:
-            snapshot = self._snapshots.get((path, day))
+        with self._reading[place]:
+            snapshot = self._snapshots.get((place, day))
             if snapshot is None:
                 try:
-                    snapshot = look_at_ledger(path, day)
+                    snapshot = look_at_ledger(place, day)
                 except LedgerUnreachable as error:
                     snapshot = error
-                self._snapshots[path, day] = snapshot
+                self._snapshots[place, day] = snapshot
         if isinstance(snapshot, LedgerUnreachable):
-            return {}, Sharing(str(path), (), 0, str(snapshot))
+            return {}, Sharing(str(place), (), 0, str(snapshot))
         return snapshot.balances(member, at), snapshot.sharing(member, at)
 
 
@@ -92,8 +94,9 @@ def _member(config: Config, key: str = "") -> LedgerMember:
     quota = config.quota
     limits = {Bucket.STATS: quota.stats_units_per_day, Bucket.GENERAL: quota.general_units_per_day}
     stated = {bucket: units for bucket, units in limits.items() if f"{bucket}_units_per_day" in quota.model_fields_set}
+    path = os.path.realpath(config.site)
     return LedgerMember(
-        os.path.realpath(config.site),
+        f"{os.uname().nodename}:{path}" if isinstance(config.ledger_place, str) else path,
         config.site_name,
         SiteTerms(stated, quota.share),
         quota.reserve,

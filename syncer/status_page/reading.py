@@ -15,7 +15,7 @@ from syncer.content.walk import Candidate
 from syncer.control import Control, DaemonState
 from syncer.diff_log.lines import LOG, Line, last_lines, lines_of_sync
 from syncer.front_matter.leaves import title_of
-from syncer.model import Problem, Reading, VideoId
+from syncer.model import LedgerPlace, Problem, Reading, VideoId
 from syncer.state.database import open_state
 from syncer.state.judging import unconfirmed_counts
 from syncer.state.naming_pages import pages_of_videos
@@ -147,19 +147,19 @@ def overview(sources: Sources, *, changes: int = CHANGES_SHOWN) -> Overview:
     return Overview(now, daemon, status, last_lines(config.state_directory / LOG, changes))
 
 
-def by_ledger(sites: Mapping[str, Sources]) -> dict[Path, dict[str, Sources]]:
-    """Return the paths of the shared ledgers of these sites, each with the sites that use it, by name."""
-    found: dict[Path, dict[str, Sources]] = {}
+def by_ledger(sites: Mapping[str, Sources]) -> dict[LedgerPlace, dict[str, Sources]]:
+    """Return the places of the shared ledgers of these sites, each with the sites that use it, by name."""
+    found: dict[LedgerPlace, dict[str, Sources]] = {}
     for name, sources in sites.items():
-        if path := sources.config().ledger_path:
-            found.setdefault(path, {})[name] = sources
+        if place := sources.config().ledger_place:
+            found.setdefault(place, {})[name] = sources
     return found
 
 
-def ledger_use(path: Path, sites: Mapping[str, Sources]) -> LedgerUse:
-    """Return how these sites, of which there is at least one, share the ledger at this path. Raises StateError."""
+def ledger_use(place: LedgerPlace, sites: Mapping[str, Sources]) -> LedgerUse:
+    """Return how these sites, of which there is at least one, share the ledger there. Raises StateError."""
     looks = LedgerLooks()
-    looked = {name: looks.look_at_shared(each.config(), path, each.clock()) for name, each in sites.items()}
+    looked = {name: looks.look_at_shared(each.config(), place, each.clock()) for name, each in sites.items()}
     balances, sharing = next(iter(looked.values()))
     of_all = tuple(sharing_warnings(sharing, {}))
     of_sites = {name: tuple(sharing_warnings(*each[::-1]))[len(of_all) :] for name, each in looked.items()}

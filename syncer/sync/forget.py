@@ -73,10 +73,10 @@ def forget(
     with open_for_writing(config, clock=clock, sleep=sleep) as opened:
         database = opened.database
         save_last_seq(database, opened.diff_log.last_seq)
-        if config.ledger_path is not None:
+        if config.ledger_place is not None:
             from syncer.sync.other_sites import forget_shared
 
-            forget_shared(config.ledger_path, database, before=selection.before, video=selection.video)
+            forget_shared(config.ledger_place, database, before=selection.before, video=selection.video)
         if selection.before is not None:
             readings = sum(forget_readings_before(database, selection.before))
             forget_syncs(database, selection.before)

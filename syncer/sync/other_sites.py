@@ -7,15 +7,14 @@ from collections.abc import Set as AbstractSet
 from contextlib import closing
 from dataclasses import replace
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from syncer.decide.allotment import Claim, claim_of, exact_parts, units_of
 from syncer.decide.plan import FRESH_SECONDS, VideoIds
 from syncer.decide.schedule import next_time
-from syncer.model import Bucket, VideoId
+from syncer.model import Bucket, LedgerPlace, VideoId
 from syncer.state.exchange import forget_before, forget_videos
-from syncer.state.ledger_file import open_ledger_file
+from syncer.state.ledger_place import open_ledger
 from syncer.state.videos import known_videos, last_read, newer_readings, save_readings
 from syncer.status.demand import mean_interval
 from syncer.sync.options import Options, Sync
@@ -114,12 +113,12 @@ def part_of_day(units: float, ledger: SharedLedger, at: datetime) -> float:
     return exact_parts(units, claims, at).get(ledger.exchange.site, units)
 
 
-def forget_shared(path: Path, database: Database, *, before: datetime | None, video: VideoId | None) -> None:
+def forget_shared(place: LedgerPlace, database: Database, *, before: datetime | None, video: VideoId | None) -> None:
     """Delete what YouTube returned from the ledger: before a time, of one video, or of all in the site's state.
 
     Raises StateError.
     """
-    with closing(open_ledger_file(path)) as ledger, closing(known_videos(database)) as known:
+    with closing(open_ledger(place)) as ledger, closing(known_videos(database)) as known:
         if before is not None:
             forget_before(ledger, before)
         else:
