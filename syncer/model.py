@@ -12,19 +12,17 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import lru_cache
 from operator import attrgetter
-from typing import TYPE_CHECKING, Literal, NamedTuple, NewType, TypeAlias
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from pathlib import Path
+from typing import Literal, NamedTuple, NewType, TypeAlias
 
 VideoId = NewType("VideoId", str)
 """Eleven characters of `A-Z a-z 0-9 _ -`."""
 
 ServerAddress = NewType("ServerAddress", str)
-"""Where a database server is: `postgresql://user@host/database`, without a password."""
-
-LedgerPlace: TypeAlias = "Path | ServerAddress"
-"""Where a ledger is that sites share: the absolute path of its file, or the address of its server."""
+LedgerPlace: TypeAlias = Path | ServerAddress
+"""Where a ledger is that sites share: the absolute path of its file, or the address of its server, such as
+`postgresql://user@host/database`, without a password.
+"""
 
 ID_PATTERN = "[A-Za-z0-9_-]{11}"
 """What each `VideoId` matches."""
