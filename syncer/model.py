@@ -20,9 +20,7 @@ VideoId = NewType("VideoId", str)
 
 ServerAddress = NewType("ServerAddress", str)
 LedgerPlace: TypeAlias = Path | ServerAddress
-"""Where a ledger is that sites share: the absolute path of its file, or the address of its server, such as
-`postgresql://user@host/database`, without a password.
-"""
+"""Where a ledger is that sites share: its file's absolute path, or `postgresql://user@host/db`, without a password."""
 
 ID_PATTERN = "[A-Za-z0-9_-]{11}"
 """What each `VideoId` matches."""
