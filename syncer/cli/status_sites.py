@@ -17,7 +17,7 @@ from syncer.cli.stopping import StopSignal
 from syncer.errors import ExitCode, SyncerError
 from syncer.status.attention import NeedKind
 from syncer.status.buckets import LedgerLooks
-from syncer.status.report import ACCEPT
+from syncer.status.report import ACCEPT, brake_remedy
 from syncer.status.sharing import sharing_outline
 from syncer.wording import counted, safe
 
@@ -119,6 +119,5 @@ def _reasons(name: str, seen: SeenStatus) -> Iterator[str]:
     if seen.daemon.left_out:
         yield f"The daemon leaves it out: {seen.daemon.left_out.splitlines()[0]}"
     for need in seen.needs:
-        is_braked = need.kind is NeedKind.BRAKE
-        remedy = f" {need.remedy.replace(ACCEPT, f'{ACCEPT} --site {quote(name)}')}" if is_braked else ""
+        remedy = f" {brake_remedy(f'{ACCEPT} --site {quote(name)}')}" if need.kind is NeedKind.BRAKE else ""
         yield f"{need.sentence.partition(chr(10))[0]}{remedy}"
