@@ -39,10 +39,8 @@ _LIMITS: Final = (
     f" SET LOCAL idle_in_transaction_session_timeout = '{IDLE_SECONDS}s'"
 )
 
-_WRITE: Final = (
-    # not one that repeats reads: it would see what was there before it had the lock
-    f"BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; {_LIMITS}; SELECT pg_advisory_xact_lock({ADVISORY_LOCK})"
-)
+_WRITE: Final = f"BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; {_LIMITS}"
+"""Not one that repeats reads: it would see what was there before it had a lock."""
 
 _READ: Final = f"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; {_LIMITS}"
 
@@ -53,6 +51,9 @@ class LedgerServer:
     LISTED: ClassVar = "SELECT json_array_elements_text(CAST(:list AS json))"
     """A query for the texts in a parameter `list`, which is a list in JSON."""
 
+    BEGIN: ClassVar = f"{_WRITE}; SELECT pg_advisory_xact_lock({ADVISORY_LOCK})"
+    """Begins a transaction that writes."""
+
     def __init__(self, connection: InTime, place: ServerAddress) -> None:
         self.place = place
         self._connection = connection
@@ -62,7 +63,7 @@ class LedgerServer:
     @contextmanager
     def transaction(self) -> Iterator[ServerConnection]:
         """Run the block as one transaction, which no other process interrupts. Raises StateError."""
-        with self._lock, explained("write", self.place), self._begun(_WRITE):
+        with self._lock, explained("write", self.place), self._begun(self.BEGIN):
             yield self._sql
 
     @contextmanager
@@ -114,6 +115,12 @@ class _LedgerCopy(LedgerFile):
     def close(self) -> None:
         super().close()
         self._server.close()
+
+
+class SharedTables(LedgerServer):
+    """The other tables of the server, of which each transaction locks only the rows that it changes."""
+
+    BEGIN: ClassVar = _WRITE
 
 
 def open_ledger_server(place: ServerAddress) -> LedgerServer:

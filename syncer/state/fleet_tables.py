@@ -1,0 +1,262 @@
+"""What the hosts of a fleet know of each other: which host has which site, and how each site is.
+
+The tables are on the PostgreSQL server of the shared ledger. All times in them are the server's, so no host's clock
+counts. Of each site one host is the owner, which alone syncs it; another becomes the owner only when that host has
+been silent for a day.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import asdict, dataclass, fields
+from typing import Final
+
+from syncer.errors import StateError
+from syncer.model import ServerAddress
+from syncer.state.damage import OddValue
+from syncer.state.ledger_connection import ServerConnection, connect
+from syncer.state.ledger_server import SharedTables
+
+BEAT_SECONDS: Final = 10
+"""How often a host says that it is alive."""
+
+ALIVE_SECONDS: Final = 35
+"""After so long without that, another worker may use the host's name, and others see it as silent."""
+
+MOVE_SECONDS: Final = 24 * 3600
+"""After so long without that, another host may take the sites of a host."""
+
+MIGRATIONS: Final = (
+    (
+        """CREATE TABLE hosts (
+            host text PRIMARY KEY,
+            worker text,                  -- the process that syncs there; null: it was stopped
+            seen bigint NOT NULL,         -- when it last said that it is alive
+            draining boolean NOT NULL,    -- whether it was told to end its syncs and stop
+            version text NOT NULL         -- of its syncer
+        )""",
+        """CREATE TABLE fleet_sites (
+            site text PRIMARY KEY,        -- its name
+            host text NOT NULL,           -- the owner
+            path text NOT NULL,           -- where it is there
+            running boolean NOT NULL DEFAULT false,
+            last_sync text,               -- the name of the last sync; null: there was none
+            finished bigint,              -- when that ended
+            exit_code integer,
+            changed_counts integer,
+            problems integer,
+            missing integer,
+            next_sync bigint,             -- when the next one begins
+            late_after bigint,            -- when it is late without another good sync
+            trouble text                  -- why the last attempt made no sync
+        )""",
+    ),
+)
+"""Forward only, as of the ledger."""
+
+_NOW: Final = "CAST(extract(epoch FROM clock_timestamp()) AS bigint)"
+
+
+@dataclass(frozen=True, slots=True)
+class HostRow:
+    """A host of the fleet."""
+
+    host: str
+    is_running: bool
+    """Whether a worker runs there, or did when it was last seen."""
+    silent_seconds: int
+    """Since when it has not said that it is alive."""
+    draining: bool
+    version: str
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether it should have said that it is alive."""
+        return self.is_running and self.silent_seconds > ALIVE_SECONDS
+
+
+@dataclass(frozen=True, slots=True)
+class SiteReport:
+    """How a site is, as its host reports it. Times are seconds from now, negative in the past."""
+
+    site: str
+    running: bool
+    last_sync: str | None
+    finished: int | None
+    exit_code: int | None
+    changed_counts: int | None
+    problems: int | None
+    missing: int | None
+    next_sync: int | None
+    late_after: int | None
+    trouble: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class SiteRow:
+    """A site of the fleet: its owner, and what that reported last."""
+
+    host: str
+    path: str
+    report: SiteReport
+
+    @property
+    def is_late(self) -> bool:
+        """Whether its last good sync is longer ago than it should be."""
+        return self.report.late_after is not None and self.report.late_after < 0
+
+
+@dataclass(frozen=True, slots=True)
+class Fleet:
+    """All hosts and sites, by name."""
+
+    hosts: Sequence[HostRow]
+    sites: Sequence[SiteRow]
+
+
+_TO_UPDATE: Final = "has no tables, or older ones; run `syncer fleet init`"
+
+_REPORTED: Final = tuple(field.name for field in fields(SiteReport))
+_TIMES: Final = frozenset({"finished", "next_sync", "late_after"})
+
+
+class FleetTables(SharedTables):
+    """The tables of a fleet, on an open connection. Every method raises StateError, and LedgerUnreachable."""
+
+    def take_host(self, host: str, worker: str, version: str) -> bool:
+        """Let this process be the worker of a host; return whether it is, because no other one is alive."""
+        with self.transaction() as connection:
+            taken = connection.execute(
+                f"""INSERT INTO hosts AS h VALUES (:host, :worker, {_NOW}, false, :version)
+                ON CONFLICT (host) DO UPDATE SET worker = :worker, seen = {_NOW}, draining = false, version = :version
+                WHERE h.worker IS NULL OR h.worker = :worker OR h.seen < {_NOW} - {ALIVE_SECONDS} RETURNING 1""",
+                {"host": host, "worker": worker, "version": version},
+            )
+            return taken.fetchone() is not None
+
+    def beat(self, host: str, worker: str) -> bool | None:
+        """Say that the worker of a host is alive; return whether it is to drain, None if it is no longer the worker."""
+        with self.transaction() as connection:
+            row = connection.execute(
+                f"UPDATE hosts SET seen = {_NOW} WHERE host = :host AND worker = :worker RETURNING draining",
+                {"host": host, "worker": worker},
+            ).fetchone()
+            return None if row is None else bool(row[0])
+
+    def leave(self, host: str, worker: str) -> None:
+        """Say that the worker of a host has stopped. Its sites stay its own."""
+        with self.transaction() as connection:
+            connection.execute(
+                f"UPDATE hosts SET worker = NULL, draining = false, seen = {_NOW}"
+                " WHERE host = :host AND worker = :worker",
+                {"host": host, "worker": worker},
+            )
+
+    def drain(self, host: str) -> bool:
+        """Tell the worker of a host to end its syncs and stop; return whether there is one."""
+        with self.transaction() as connection:
+            row = connection.execute(
+                "UPDATE hosts SET draining = true WHERE host = :host AND worker IS NOT NULL RETURNING 1",
+                {"host": host},
+            ).fetchone()
+            return row is not None
+
+    def claim(self, host: str, paths: Mapping[str, str], *, only: bool) -> Mapping[str, str]:
+        """Claim sites for a host: their paths by name. Return the owners of those that another host has.
+
+        `only`: the host has no other sites, so those that it had are forgotten.
+        """
+        with self.transaction() as connection:
+            for site, path in sorted(paths.items()):  # sorted: two hosts lock rows in the same order
+                connection.execute(
+                    f"""INSERT INTO fleet_sites AS s (site, host, path) VALUES (:site, :host, :path)
+                    ON CONFLICT (site) DO UPDATE SET host = :host, path = :path
+                    WHERE (s.host, s.path) <> (:host, :path) AND (s.host = :host OR NOT EXISTS (
+                        SELECT FROM hosts h WHERE h.host = s.host AND h.seen >= {_NOW} - {MOVE_SECONDS}))""",
+                    {"site": site, "host": host, "path": path},
+                )
+            if only:
+                connection.execute(
+                    f"DELETE FROM fleet_sites WHERE host = :host AND site NOT IN ({self.LISTED})",
+                    {"host": host, "list": json.dumps(list(paths))},
+                )
+            rows = connection.execute(
+                f"SELECT site, host FROM fleet_sites WHERE host <> :host AND site IN ({self.LISTED})",
+                {"host": host, "list": json.dumps(list(paths))},
+            )
+            return dict(rows)
+
+    def report(self, host: str, reports: Iterable[SiteReport]) -> None:
+        """Say how sites are that the host owns."""
+        values = ", ".join(
+            f"{name} = {f'{_NOW} + CAST(:{name} AS bigint)' if name in _TIMES else f':{name}'}" for name in _REPORTED
+        )
+        with self.transaction() as connection:
+            connection.executemany(
+                f"UPDATE fleet_sites SET {values} WHERE site = :site AND host = :host",
+                [{**asdict(report), "host": host} for report in sorted(reports, key=lambda report: report.site)],
+            )
+
+    def look(self) -> Fleet:
+        """Return all hosts and sites."""
+        since = [f"{name} - {_NOW}" if name in _TIMES else name for name in _REPORTED]
+        with self.read() as connection:
+            hosts = connection.execute(
+                f"SELECT host, worker IS NOT NULL, {_NOW} - seen, draining, version FROM hosts ORDER BY host"
+            ).fetchall()
+            sites = connection.execute(
+                f"SELECT host, path, {', '.join(since)} FROM fleet_sites ORDER BY site"
+            ).fetchall()
+        return Fleet(
+            [HostRow(*row) for row in hosts], [SiteRow(host, path, SiteReport(*row)) for host, path, *row in sites]
+        )
+
+    def owner(self, site: str) -> str | None:
+        """Return the host that has a site; None if no host has."""
+        with self.read() as connection:
+            row = connection.execute("SELECT host FROM fleet_sites WHERE site = :site", {"site": site}).fetchone()
+            return None if row is None else str(row[0])
+
+
+def open_fleet(place: ServerAddress) -> FleetTables:
+    """Connect to the tables of a fleet. Raises StateError where they are missing or newer, and LedgerUnreachable."""
+    tables = FleetTables(connect(place), place)
+    try:
+        _require_version(tables)
+    except BaseException:
+        tables.close()
+        raise
+    return tables
+
+
+def create_fleet(place: ServerAddress) -> None:
+    """Create the tables of a fleet beside those of the ledger, or update them. Raises StateError."""
+    with closing(FleetTables(connect(place), place)) as tables, tables.transaction() as connection:
+        connection.execute("LOCK TABLE meta")
+        for migration in MIGRATIONS[_version(connection) :]:
+            for statement in migration:
+                connection.execute(statement)
+        connection.execute(
+            "INSERT INTO meta VALUES ('fleet', :version) ON CONFLICT (name) DO UPDATE SET value = :version",
+            {"version": str(len(MIGRATIONS))},
+        )
+
+
+def _require_version(tables: FleetTables) -> None:
+    with tables.read() as connection:
+        version, newest = _version(connection), len(MIGRATIONS)
+    if version != newest:
+        what = "was written by a newer syncer; upgrade syncer" if version > newest else _TO_UPDATE
+        raise StateError(f"The fleet of {tables.place} {what}")
+
+
+def _version(connection: ServerConnection) -> int:
+    """Return the number of the schema of the tables; 0 if there are none. Raises OddValue."""
+    row = connection.execute("SELECT value FROM meta WHERE name = 'fleet'").fetchone()
+    if row is None:
+        return 0
+    if not row[0].isdecimal():
+        raise OddValue("the schema of its fleet has no number")
+    return int(row[0])
