@@ -13,7 +13,7 @@ import signal
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from functools import cache
 from importlib.util import find_spec
 from itertools import count
@@ -60,6 +60,15 @@ class PostgreSQL:
             self._process.send_signal(number)
             self._process.wait()
             self._process = None
+
+    def send(self, number: int) -> None:
+        """Sends a signal to all its processes."""
+        assert self._process, "it was started"
+        listed = subprocess.run(["ps", "-A", "-o", "pid=,ppid="], check=True, capture_output=True, text=True).stdout
+        pairs = [line.split() for line in listed.splitlines()]
+        for pid in [self._process.pid, *(int(pid) for pid, parent in pairs if int(parent) == self._process.pid)]:
+            with suppress(ProcessLookupError):  # one that has ended meanwhile
+                os.kill(pid, number)
 
     def address(self, database: str, user: str = "postgres", port: int | None = None) -> ServerAddress:
         return ServerAddress(f"postgresql://{user}@127.0.0.1:{port or self.port}/{database}")

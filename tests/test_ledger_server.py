@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import os
-import select
 import signal
-import socket
-import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 
@@ -26,6 +22,7 @@ from syncer.sync.options import Environment, Listener, Options
 from tests.forks import PIPE, Fork
 from tests.ledgers import rows_of
 from tests.postgres import PostgreSQL
+from tests.proxy import Network, Proxy
 from tests.site import KEY, NOON, Run, Site, counts, crlf, ids, tree
 from tests.test_shared_ledger import STATS, member, take
 from tests.waiting import until
@@ -68,44 +65,6 @@ def is_repaired(site: Site, youtube: Simulator) -> bool:
         (site.root / f"content/{number}.md").read_bytes() == crlf(video, *counts(youtube, video))
         for number, video in pages
     )
-
-
-class Proxy:
-    """Between a client and a server, until the network is cut: then nobody is told, and nothing arrives any more."""
-
-    def __init__(self, port: int) -> None:
-        self._listening = socket.create_server(("127.0.0.1", 0))
-        self.port: int = self._listening.getsockname()[1]
-        self._target, self.is_cut = port, threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self._ended = threading.Event()
-        self._thread.start()
-
-    def close(self) -> None:
-        self._ended.set()
-        self._thread.join()
-        self._listening.close()
-
-    def _run(self) -> None:
-        pairs: dict[socket.socket, socket.socket] = {}
-        while not self._ended.is_set():
-            readable, _, _ = select.select([] if self.is_cut.is_set() else [self._listening, *pairs], [], [], 0.02)
-            for each in readable:
-                if each is self._listening:
-                    client, _ = each.accept()
-                    server = socket.create_connection(("127.0.0.1", self._target))
-                    pairs |= {client: server, server: client}
-                elif each in pairs and not self.is_cut.is_set():
-                    with suppress(OSError):
-                        if part := each.recv(65536):
-                            pairs[each].sendall(part)
-                            continue
-                    other = pairs.pop(each)
-                    del pairs[other]
-                    each.close()
-                    other.close()
-        for each in pairs:
-            each.close()
 
 
 @pytest.fixture
@@ -233,7 +192,7 @@ def test_a_network_that_is_cut_is_noticed_within_seconds(place: ServerAddress, p
     cut_off = through(proxy, place)
     with open_shared_ledger(cut_off, member("a", 100), NOON, writes=True) as ledger:
         assert take(ledger, 10) == 10
-        proxy.is_cut.set()
+        proxy.network = Network.SWALLOWS
         start = time.monotonic()
         with pytest.raises(LedgerUnreachable, match="no answer for 14 s"):
             take(ledger, 10)

@@ -71,7 +71,10 @@ class Events:
         self._full: set[str] = set()
         self._hangs = 0
         self._beside: list[Fork] = []
-        chances: Mapping[Event, int] = {
+        self._chances = {e: chance for e, chance in self.chances(cast).items() if not only or e.__name__ in only}
+
+    def chances(self, cast: Cast) -> Mapping[Event, int]:
+        return {
             self.edit_pages: 10,
             self.write_counts: 6,
             self.break_page: 3,
@@ -99,7 +102,6 @@ class Events:
             self.damage_state: 2,
             self.outage_of_youtube: 1,
         }
-        self._chances = {event: chance for event, chance in chances.items() if not only or event.__name__ in only}
 
     def happen(self) -> str:
         """Let time pass and something happen; return what it was."""
@@ -112,7 +114,7 @@ class Events:
     def leave_one_config_each(self) -> None:
         """Of a site with two configs remove one: a daemon does not start with two sites of one name."""
         for site in self._ground.sites.values():
-            if self._config(site).exists():
+            if self._ground.config_file(site).exists():
                 self._renamed(site).unlink(missing_ok=True)
 
     def clear(self) -> None:
@@ -124,9 +126,9 @@ class Events:
         ground.quotas.clear()
         ground.youtube.faults = ()
         ground.youtube.accounts.revoked.clear()
-        wanted = {f"{name}.yaml" for name in ground.sites}
-        for file in ground.configs.iterdir():
-            if file.name not in wanted:
+        wanted = {ground.config_file(site) for site in ground.sites.values()}
+        for file in (file for folder in ground.folders for file in folder.iterdir()):
+            if file not in wanted:
                 file.unlink()
         for site in ground.sites.values():
             (site.root / "filler").unlink(missing_ok=True)
@@ -195,24 +197,24 @@ class Events:
 
     def break_config(self) -> str | None:
         site = self._victim()
-        replace_file(self._config(site), self._random.choice(BROKEN_CONFIGS).encode())
+        replace_file(self._ground.config_file(site), self._random.choice(BROKEN_CONFIGS).encode())
         return f"{site.name}: a broken config{self._perhaps_hang_up()}"
 
     def truncate_config(self) -> str | None:
         site = self._victim()
-        with suppress(FileNotFoundError), self._config(site).open("r+b") as file:
+        with suppress(FileNotFoundError), self._ground.config_file(site).open("r+b") as file:
             file.truncate(self._random.randrange(300))
         return f"{site.name}: half a config{self._perhaps_hang_up()}"
 
     def remove_config(self) -> str | None:
         site = self._victim()
-        self._config(site).unlink(missing_ok=True)
+        self._ground.config_file(site).unlink(missing_ok=True)
         return f"{site.name}: its config is removed{self._perhaps_hang_up()}"
 
     def rename_config(self) -> str | None:
         site = self._victim()
         with suppress(FileNotFoundError):
-            self._config(site).rename(self._renamed(site))
+            self._ground.config_file(site).rename(self._renamed(site))
         return f"{site.name}: its config is renamed{self._perhaps_hang_up()}"
 
     def add_config(self) -> str | None:
@@ -225,12 +227,13 @@ class Events:
     def copy_config(self) -> str | None:
         """One that nothing happens to keeps syncing, whatever a second config says of it."""
         name = self._random.choice(sorted(self._ground.sites.keys() - set(self._victims)))
-        copy = self._ground.configs / f"z-copy-of-{name}.yaml"
-        replace_file(copy, f"name: copy-of-{name}\n{self._ground.config(self._ground.sites[name])}".encode())
+        site = self._ground.sites[name]
+        copy = self._ground.folder(site) / f"z-copy-of-{name}.yaml"
+        replace_file(copy, f"name: copy-of-{name}\n{self._ground.config(site)}".encode())
         return f"{name}: its config is copied{self._perhaps_hang_up()}"
 
     def config_without_end(self) -> str | None:
-        place = self._ground.configs / "pipe.yaml"
+        place = self._ground.folders[0] / "pipe.yaml"
         if place.exists():
             return None
         os.mkfifo(place)
@@ -258,10 +261,7 @@ class Events:
         words = self._random.choice(COMMANDS)
         name = self._random.choice(self._tight) if self._tight else self._victim().name
         site = ["--site", name] if words[0] in {"sync", "trigger"} else []
-        command = ["-m", "syncer", "-c", str(self._ground.configs), *words, *site]
-        with self._output().open("wb") as file:
-            self._beside.append(Fork(*command, stdout=file.fileno(), stderr=file.fileno()))
-        return f"$ syncer {' '.join([*words, *site])}"
+        return self._run(self._ground.folder(self._ground.sites[name]), *words, *site)
 
     # the machine
 
@@ -357,6 +357,13 @@ class Events:
     def _with_room(self) -> SiteGround:
         return self._ground.sites[self._random.choice(sorted(self._ground.sites.keys() - self._full))]
 
+    def _run(self, folder: Path, *words: str) -> str:
+        """Start a command beside the daemon, with these configs; return what was started."""
+        with self._output().open("wb") as file:
+            command = ["-m", "syncer", "-c", str(folder), *words]
+            self._beside.append(Fork(*command, stdout=file.fileno(), stderr=file.fileno()))
+        return f"$ syncer {' '.join(words)}"
+
     def _end_command(self, command: Fork) -> None:
         """Wait for the end of a command beside the daemon. Fails where it ends as none should."""
         code = command.wait(LOCK_SECONDS)
@@ -382,11 +389,8 @@ class Events:
         self.troubled.add(name)
         return self._ground.sites[name]
 
-    def _config(self, site: SiteGround) -> Path:
-        return self._ground.configs / f"{site.name}.yaml"
-
     def _renamed(self, site: SiteGround) -> Path:
-        return self._ground.configs / f"renamed-{site.name}.yaml"
+        return self._ground.folder(site) / f"renamed-{site.name}.yaml"
 
     def _perhaps_hang_up(self) -> str:
         if self._random.random() < 0.6:

@@ -39,13 +39,15 @@ class Quota:
     """What a config says of the quota."""
 
     ledger: str | None = None
+    """The name of a file, or the address of a server."""
     share: int | None = None
     """Percent."""
     units: int = UNITS
     reserve: int = 0
 
     def __str__(self) -> str:
-        ledger = f"ledger: '../../ledgers/{self.ledger}.sqlite3', " if self.ledger else ""
+        place = self.ledger if "://" in (self.ledger or "") else f"../../ledgers/{self.ledger}.sqlite3"
+        ledger = f"ledger: '{place}', " if self.ledger else ""
         share = f"share: {self.share}%, " if self.share else ""
         units = f"stats_units_per_day: {self.units}, general_units_per_day: {self.units}"
         return f"{{{ledger}{share}{units}, reserve: {self.reserve}}}"
@@ -96,9 +98,24 @@ class Ground:
         """What some configs say now of the quota, by the site's name."""
 
     @property
-    def configs(self) -> Path:
-        """The directory that the daemon is given."""
-        return self.work / "sites.d"
+    def folders(self) -> Sequence[Path]:
+        """The directories of configs: one for each daemon."""
+        return [self.work / "sites.d"]
+
+    def folder(self, _site: SiteGround) -> Path:
+        """Return the directory of a site's config."""
+        return self.folders[0]
+
+    def config_file(self, site: SiteGround) -> Path:
+        return self.folder(site) / f"{site.name}.yaml"
+
+    def quota(self, site: SiteGround) -> Quota:
+        """Return what the config of a site says now of the quota."""
+        return self.quotas.get(site.name, site.quota)
+
+    def page_port(self, _site: SiteGround) -> int:
+        """Return where the daemon of a site serves its page."""
+        return self.port
 
     @property
     def interval(self) -> float:
@@ -108,8 +125,8 @@ class Ground:
     def prepare(self) -> None:
         """Make the pages, sync each site once, and keep a copy of everything."""
         self.work.mkdir(parents=True)
-        for name in ("sites.d", "keys", "ledgers"):
-            (self.work / name).mkdir()
+        for folder in (*self.folders, self.work / "keys", self.work / "ledgers"):
+            folder.mkdir()
         self.sites = {site.name: site for site in self.first}
         self.youtube.world = World(videos=self._hidden)
         for site in self.sites.values():
@@ -122,8 +139,9 @@ class Ground:
                 in_git(Site(site.root, ""))
                 (site.root / ".git/info/exclude").write_text("/filler\n", encoding="utf-8")
                 Repository(site.root).git("gc", "--quiet")
-        done = run("-m", "syncer", "-c", str(self.configs), "sync", "-q", timeout=PREPARATION_SECONDS)
-        assert done.returncode == 0, done.stdout + done.stderr
+        for folder in self.folders:
+            done = run("-m", "syncer", "-c", str(folder), "sync", "-q", timeout=PREPARATION_SECONDS)
+            assert done.returncode == 0, done.stdout + done.stderr
         for ledger in (self.work / "ledgers").iterdir():
             ledger.unlink()
         self.work.rename(self._saved)
@@ -157,7 +175,7 @@ class Ground:
 
     def configure(self, site: SiteGround, every: int | None = None) -> None:
         """Write the config of a site as it should be now, or with another `every`."""
-        replace_file(self.configs / f"{site.name}.yaml", self.config(site, every).encode())
+        replace_file(self.config_file(site), self.config(site, every).encode())
 
     def config(self, site: SiteGround, every: int | None = None) -> str:
         """Return the config of a site as it should be now, or with another `every`."""
@@ -167,9 +185,9 @@ class Ground:
         youtube = f"endpoint: '{self.youtube.url}', api_key_file: '{key}', timeout: 2s, connections: 2, retry: {retry}"
         return (
             f"site: ../sites/{site.name}\ncollections:\n{COLLECTIONS}youtube: {{{youtube}}}\n"
-            f"quota: {self.quotas.get(site.name, site.quota)}\n"
+            f"quota: {self.quota(site)}\n"
             f"schedule: {{every: {every or self.every}s, jitter: {JITTER_SECONDS}s}}\ngit: {commit}\n"
-            f"availability: {{every: null}}\nstatus_page: {{listen: '127.0.0.1:{self.port}'}}\n"
+            f"availability: {{every: null}}\nstatus_page: {{listen: '127.0.0.1:{self.page_port(site)}'}}\n"
         )
 
     def key_file(self, site: SiteGround) -> Path:

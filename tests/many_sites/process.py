@@ -7,7 +7,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -41,15 +41,18 @@ class Line(NamedTuple):
 
 
 class SitesDaemon:
-    """`syncer -c sites.d daemon`, from `with` until its end."""
+    """`syncer -c sites.d daemon`, or another command that syncs several sites, from `with` until its end."""
 
-    def __init__(self, configs: Path) -> None:
+    def __init__(
+        self, configs: Path, command: Sequence[str] = ("daemon",), program: str = IMPATIENT, skew: float = 0
+    ) -> None:
+        """`program`: the code to run; `skew`: how many seconds its clock is ahead."""
         self.lines: list[Line] = []
-        command = ["-c", IMPATIENT, "-c", str(configs), "--log-format", "json", "daemon", "--sites-at-once", "2"]
+        words = ["-c", program, "-c", str(configs), "--log-format", "json", *command, "--sites-at-once", "2"]
         environment = {name: value for name, value in os.environ.items() if name != "YOUTUBE_API_KEY"}
-        self.process = Fork(*command, stderr=PIPE, env=environment)
+        self.process = Fork(*words, stderr=PIPE, env=environment)
         self._began = time.monotonic()
-        self._offset = time.time() - self._began
+        self._offset = time.time() + skew - self._began
         self._reader = threading.Thread(target=self._read, name="daemon's log")
         self._reader.start()
 

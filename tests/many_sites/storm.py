@@ -9,23 +9,18 @@ import threading
 import time
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from http.client import HTTPConnection, HTTPException
 from random import Random
 
-from syncer.simulator.units import BucketName
 from tests.many_sites.events import Cast, Events
 from tests.many_sites.ground import Ground
-from tests.many_sites.process import Line, SitesDaemon, daemon_of, odd_lines
-from tests.many_sites.promises import Life, SyncTime, broken_promises_of, late_syncs
+from tests.many_sites.judges import look, spent_units, wait_for_requests, wrong_lines, wrong_on_disk, wrong_units
+from tests.many_sites.process import Line, SitesDaemon, daemon_of
+from tests.many_sites.promises import Life, SyncTime, late_syncs
 from tests.waiting import until
 
-PAUSE_SECONDS = 0.2
-"""How long an event waits for requests to come before the next one happens."""
 STOP_SECONDS = 20.0
-ANSWER_SECONDS = 10.0
 SETTLING_SECONDS = 120.0
 """For how long a busy machine may be waited for, as long as the daemon works."""
-BUCKETS: Sequence[BucketName] = ("stats", "general")
 _PAUSE = threading.Event()
 
 
@@ -108,13 +103,13 @@ class _Round:
         """Let all lives of the daemon pass, and judge what is on disk then."""
         self._begin()
         for _ in range(self._plan.lives - 1):
-            with daemon_of(self._ground.configs) as daemon:
+            with daemon_of(self._ground.folders[0]) as daemon:
                 self._pass(daemon)
                 self._wait_for_signs(self._random.randrange(100))
                 self._say("SIGKILL")
                 self._end(daemon, daemon.kill())
                 self._events.leave_one_config_each()
-        with daemon_of(self._ground.configs) as daemon:
+        with daemon_of(self._ground.folders[0]) as daemon:
             self._pass(daemon)
             clearing, cleared = time.monotonic(), self._clear(daemon)
             self._wait_until_settled(daemon, clearing, cleared)
@@ -125,7 +120,7 @@ class _Round:
             self._wrong([f"told to stop, the daemon ended with {code} after {took:.1f} seconds"])
         began = time.monotonic()
         self._judge_times(cleared)
-        self._judge_disk()
+        self._wrong(wrong_on_disk(self._ground))
         self.report.seconds["judge"] = time.monotonic() - began
 
     def _begin(self) -> None:
@@ -135,7 +130,7 @@ class _Round:
             self._ground.quotas[name] = replace(site.quota, units=self._limit, reserve=self._reserve)
             self._ground.configure(site)
         for name in self._cast.absent:
-            (self._ground.configs / f"{name}.yaml").unlink()
+            self._ground.config_file(self._ground.sites[name]).unlink()
 
     def _pass(self, daemon: SitesDaemon) -> None:
         """Let things happen, each after some signs that the daemon works."""
@@ -148,27 +143,13 @@ class _Round:
             self._look("/")
 
     def _look(self, address: str) -> bytes:
-        """Return what the status page answers; it must answer soon, whatever happens, and show no key."""
-        connection = HTTPConnection("127.0.0.1", self._ground.port, timeout=ANSWER_SECONDS)
-        try:
-            connection.request("GET", address)
-            answer = connection.getresponse()
-            body = answer.read()
-        except (OSError, HTTPException) as error:
-            self._wrong([f"the status page does not answer: {error!r} at {time.monotonic() - self.report.zero:.2f} s"])
-            return b""
-        finally:
-            connection.close()
-        if answer.status != 200 or any(site.key.encode() in body for site in self._ground.sites.values()):
-            self._wrong([f"{address}: {answer.status} {body!r}"])
+        body, wrong = look(self._ground, self._ground.port, address)
+        self._wrong(f"{sentence} at {time.monotonic() - self.report.zero:.2f} s" for sentence in wrong)
         return body
 
     def _wait_for_signs(self, number: int) -> None:
         """Wait for so many requests, or a while."""
-        requests = self._ground.youtube.accounts.requests
-        wanted, end = len(requests) + number, time.monotonic() + PAUSE_SECONDS
-        while len(requests) < wanted and time.monotonic() < end:
-            _PAUSE.wait(0.002)
+        wait_for_requests(self._ground, number)
 
     def _clear(self, daemon: SitesDaemon) -> float:
         """End all trouble; return when that was."""
@@ -217,27 +198,16 @@ class _Round:
 
     def _end(self, daemon: SitesDaemon, life: Life) -> None:
         self._lives.append(life)
-        self._wrong(odd_lines(daemon.lines))
-        keys = [site.key for site in self._ground.sites.values()]
-        self._wrong(
-            f"the log shows a key: {line.text}" for line in daemon.lines if any(key in line.text for key in keys)
-        )
+        self._wrong(wrong_lines(self._ground, daemon.lines))
         self.report.log += daemon.lines
         self.report.syncs += len(life.syncs)
 
     def _judge_units(self) -> None:
         """No ledger gave more than its limit, and no site had more than its share."""
-        accounts, sites = self._ground.youtube.accounts, [self._ground.sites[name] for name in self._cast.tight]
-        for bucket in BUCKETS:
-            total = accounts.units_of((site.key for site in sites), bucket)
-            if sites:
-                self._say(f"{bucket}: {total} units of {self._limit}")
-            if sites and total > self._limit:
-                self._wrong([f"{total} units of {bucket} were spent of {self._limit}"])
-            for site in sites:
-                own = accounts.units_of([site.key], bucket)
-                if site.quota.share and own > site.quota.share * self._limit // 100:
-                    self._wrong([f"{site.name}: {own} units of {bucket} are more than its {site.quota.share}%"])
+        sites = [self._ground.sites[name] for name in self._cast.tight]
+        if sites:
+            self._say(f"units of {self._limit}: {spent_units(self._ground, sites)}")
+            self._wrong(wrong_units(self._ground, sites, self._limit))
 
     def _judge_times(self, cleared: float) -> None:
         """Those that nothing happened to were always on time; and after the trouble all are."""
@@ -255,22 +225,6 @@ class _Round:
             for life in self._lives:
                 self._wrong(late_syncs(life, name, interval, before, signs))
                 before = max((sync.began for sync in life.syncs if sync.site == name), default=before)
-
-    def _judge_disk(self) -> None:
-        """Counts, bytes, logs and commits, site by site; and each key was used for its own site's videos."""
-        youtube, sites = self._ground.youtube, self._ground.sites
-        at = youtube.clock.now()
-        for site in sites.values():
-            now = {
-                (video, count): str(number)
-                for video in site.videos
-                for count, number in (youtube.world.statistics(video, at) or {}).items()
-            }
-            self._wrong(broken_promises_of(site.facts, youtube.accounts.given, now))
-        of_keys = {site.key: set(site.videos) for site in sites.values()} | {"invalid": set()}
-        for seen in youtube.accounts.requests:
-            if seen.key not in of_keys or (seen.key != "invalid" and not of_keys[seen.key].issuperset(seen.videos)):
-                self._wrong([f"a key was used for another site: {seen}"])
 
     def _say(self, what: str) -> None:
         self.report.story.append(f"{time.monotonic() - self.report.zero:6.2f} s  {what}")
