@@ -8,22 +8,20 @@ been silent for a day.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from contextlib import closing
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, fields
 from typing import Final
 
 from syncer.errors import StateError
 from syncer.model import ServerAddress
-from syncer.state.damage import OddValue
+from syncer.state.damage import YEAR_10000_SECONDS, OddValue, moment
+from syncer.state.fleet import ALIVE_SECONDS, Fleet, HostRow, SiteReport, SiteRow
 from syncer.state.ledger_connection import ServerConnection, connect
 from syncer.state.ledger_server import SharedTables
 
 BEAT_SECONDS: Final = 10
 """How often a host says that it is alive."""
-
-ALIVE_SECONDS: Final = 35
-"""After so long without that, another worker may use the host's name, and others see it as silent."""
 
 MOVE_SECONDS: Final = 24 * 3600
 """After so long without that, another host may take the sites of a host."""
@@ -59,67 +57,14 @@ MIGRATIONS: Final = (
 _NOW: Final = "CAST(extract(epoch FROM clock_timestamp()) AS bigint)"
 
 
-@dataclass(frozen=True, slots=True)
-class HostRow:
-    """A host of the fleet."""
-
-    host: str
-    is_running: bool
-    """Whether a worker runs there, or did when it was last seen."""
-    silent_seconds: int
-    """Since when it has not said that it is alive."""
-    draining: bool
-    version: str
-
-    @property
-    def is_silent(self) -> bool:
-        """Whether it should have said that it is alive."""
-        return self.is_running and self.silent_seconds > ALIVE_SECONDS
-
-
-@dataclass(frozen=True, slots=True)
-class SiteReport:
-    """How a site is, as its host reports it. Times are seconds from now, negative in the past."""
-
-    site: str
-    running: bool
-    last_sync: str | None
-    finished: int | None
-    exit_code: int | None
-    changed_counts: int | None
-    problems: int | None
-    missing: int | None
-    next_sync: int | None
-    late_after: int | None
-    trouble: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class SiteRow:
-    """A site of the fleet: its owner, and what that reported last."""
-
-    host: str
-    path: str
-    report: SiteReport
-
-    @property
-    def is_late(self) -> bool:
-        """Whether its last good sync is longer ago than it should be."""
-        return self.report.late_after is not None and self.report.late_after < 0
-
-
-@dataclass(frozen=True, slots=True)
-class Fleet:
-    """All hosts and sites, by name."""
-
-    hosts: Sequence[HostRow]
-    sites: Sequence[SiteRow]
-
-
 _TO_UPDATE: Final = "has no tables, or older ones; run `syncer fleet init`"
 
 _REPORTED: Final = tuple(field.name for field in fields(SiteReport))
 _TIMES: Final = frozenset({"finished", "next_sync", "late_after"})
+_TEXTS: Final = frozenset({"site", "last_sync", "trouble"})
+
+_LONGEST: Final = 1000
+"""Characters of a text that are read: another host may have written anything."""
 
 
 class FleetTables(SharedTables):
@@ -201,16 +146,22 @@ class FleetTables(SharedTables):
 
     def look(self) -> Fleet:
         """Return all hosts and sites."""
-        since = [f"{name} - {_NOW}" if name in _TIMES else name for name in _REPORTED]
+        reported = ", ".join(
+            _since(name) if name in _TIMES else _bounded(name) if name in _TEXTS else name for name in _REPORTED
+        )
         with self.read() as connection:
+            ((at,),) = connection.execute(f"SELECT {_NOW}").fetchall()
             hosts = connection.execute(
-                f"SELECT host, worker IS NOT NULL, {_NOW} - seen, draining, version FROM hosts ORDER BY host"
+                f"SELECT {_bounded('host')}, worker IS NOT NULL, -({_since('seen')}), draining, {_bounded('version')}"
+                " FROM hosts ORDER BY host"
             ).fetchall()
             sites = connection.execute(
-                f"SELECT host, path, {', '.join(since)} FROM fleet_sites ORDER BY site"
+                f"SELECT {_bounded('host')}, {_bounded('path')}, {reported} FROM fleet_sites ORDER BY site"
             ).fetchall()
         return Fleet(
-            [HostRow(*row) for row in hosts], [SiteRow(host, path, SiteReport(*row)) for host, path, *row in sites]
+            moment(at),
+            [HostRow(*row) for row in hosts],
+            [SiteRow(host, path, SiteReport(*row)) for host, path, *row in sites],
         )
 
     def owner(self, site: str) -> str | None:
@@ -242,6 +193,15 @@ def create_fleet(place: ServerAddress) -> None:
             "INSERT INTO meta VALUES ('fleet', :version) ON CONFLICT (name) DO UPDATE SET value = :version",
             {"version": str(len(MIGRATIONS))},
         )
+
+
+def _since(time: str) -> str:
+    """Return the SQL for the seconds from now to the time in a column, whatever number that is."""
+    return f"CASE WHEN {time} IS NOT NULL THEN least(greatest({time}, 0), {YEAR_10000_SECONDS - 1}) - {_NOW} END"
+
+
+def _bounded(text: str) -> str:
+    return f"left({text}, {_LONGEST})"
 
 
 def _require_version(tables: FleetTables) -> None:

@@ -1,0 +1,70 @@
+"""What is known of a fleet: its hosts and sites, without what reads them from a server."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+ALIVE_SECONDS: Final = 35
+"""After so long without a sign of life, another worker may use the host's name, and others see it as silent."""
+
+
+@dataclass(frozen=True, slots=True)
+class HostRow:
+    """A host of the fleet."""
+
+    host: str
+    is_running: bool
+    """Whether a worker runs there, or did when it was last seen."""
+    silent_seconds: int
+    """Since when it has not said that it is alive."""
+    draining: bool
+    version: str
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether it should have said that it is alive."""
+        return self.is_running and self.silent_seconds > ALIVE_SECONDS
+
+
+@dataclass(frozen=True, slots=True)
+class SiteReport:
+    """How a site is, as its host reports it. Times are seconds from now, negative in the past."""
+
+    site: str
+    running: bool
+    last_sync: str | None
+    finished: int | None
+    exit_code: int | None
+    changed_counts: int | None
+    problems: int | None
+    missing: int | None
+    next_sync: int | None
+    late_after: int | None
+    trouble: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class SiteRow:
+    """A site of the fleet: its owner, and what that reported last."""
+
+    host: str
+    path: str
+    report: SiteReport
+
+    @property
+    def is_late(self) -> bool:
+        """Whether its last good sync is longer ago than it should be."""
+        return self.report.late_after is not None and self.report.late_after < 0
+
+
+@dataclass(frozen=True, slots=True)
+class Fleet:
+    """All hosts and sites, by name."""
+
+    at: datetime
+    """When this was so, by the server's clock. The times in the rows are relative to it."""
+    hosts: Sequence[HostRow]
+    sites: Sequence[SiteRow]
