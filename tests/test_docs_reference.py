@@ -45,11 +45,11 @@ def test_every_command_is_there_and_no_other() -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_option_and_argument_of_a_command_is_there_and_no_other(name: str) -> None:
-    text, command = section(name), subcommand(name)
-    assert options_in(text) == options_of(command)
-    arguments = [parameter for parameter in command.params if isinstance(parameter, click.Argument)]
-    usage = " ".join([f"`syncer {name}", *(str(argument.metavar) for argument in arguments)]) + "`"
-    assert usage in text
+    text, commands = section(name), leaves(name, subcommand(name))
+    assert options_in(text) == set().union(*map(options_of, commands.values()))
+    for words, command in commands.items():
+        arguments = [parameter for parameter in command.params if isinstance(parameter, click.Argument)]
+        assert " ".join([f"`syncer {words}", *(str(argument.metavar) for argument in arguments)]) + "`" in text
 
 
 def test_the_options_of_every_command_are_there_and_no_other() -> None:
@@ -117,6 +117,13 @@ def subcommand(name: str) -> click.Command:
     command = cli.get_command(ROOT_CONTEXT, name)
     assert command is not None
     return command
+
+
+def leaves(name: str, command: click.Command) -> Mapping[str, click.Command]:
+    """The commands that a command stands for, by their words."""
+    if isinstance(command, click.Group):
+        return {f"{name} {word}": each for word, each in command.commands.items()}
+    return {name: command}
 
 
 def options_of(command: click.Command) -> set[str]:

@@ -18,7 +18,7 @@ LAYERS = {
     "suggest": 2,
     "commit": 3, "status": 3,
     "sync": 4,
-    "daemon": 5, "status_page": 5, "check": 5, "demo": 5, "review": 5,
+    "daemon": 5, "status_page": 5, "check": 5, "demo": 5, "review": 5, "fleet": 5,
     "cli": 6,
     "__main__": 7,
 }  # fmt: skip
@@ -28,7 +28,7 @@ PACKAGES_OF = {
     "googleapiclient": {"youtube"}, "httplib2": {"youtube"}, "tenacity": {"youtube"}, "socks": {"youtube"},
     "sqlite3": {"state"}, "psycopg": {"state"},
     "subprocess": {"git", "check"},
-    "apscheduler": {"daemon"},
+    "apscheduler": {"daemon"}, "procrastinate": {"fleet"},
     "starlette": {"status_page"}, "uvicorn": {"status_page"}, "prometheus_client": {"status_page"},
     "anyio": {"status_page"}, "apprise": {"daemon"},
     "click": {"cli"}, "rich": {"cli"}, "duckdb": {"cli"},

@@ -414,7 +414,7 @@ def test_fleet_init_creates_the_tables_once_and_names_no_password(
     assert "run `syncer fleet init`" in syncer("sync").err
     assert syncer("fleet", "init").out == f"The ledger {place} was created (schema 2).\n"
     assert syncer("sync").code == 0
-    assert syncer("fleet", "init", place).out == f"The ledger {place} is up to date (schema 2).\n"
+    assert syncer("fleet", "init", place).out == f"The ledger {place} has the newest tables (schema 2).\n"
     assert sum(spent for (spent,) in rows_of(place, "SELECT spent FROM units")) == 2, "nothing is lost"
     refused = syncer("fleet", "init", place.replace("@", f":{PASSWORD}@"))
     assert (refused.code, PASSWORD in refused.err) == (2, False)

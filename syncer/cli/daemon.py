@@ -12,6 +12,7 @@ import click
 from syncer.cli.settings import Settings
 
 if TYPE_CHECKING:
+    from syncer.cli.daemon_sites import FleetMember
     from syncer.cli.stopping import StopSignal, WakeSignal
 
 SITES_AT_ONCE = 2
@@ -42,6 +43,11 @@ def command(settings: Settings, sites_at_once: int) -> None:
     With several configs, one daemon syncs all their sites. It adds and removes sites while it runs, as their configs
     appear in a directory and vanish.
     """
+    run_daemon(settings, sites_at_once)
+
+
+def run_daemon(settings: Settings, sites_at_once: int, fleet: FleetMember | None = None) -> None:
+    """Run the daemon until it is stopped; `fleet`: as a host of one. Raises what prevents it."""
     from syncer.cli.stopping import StopSignal, WakeSignal, stop_on_signals
     from syncer.daemon.memory import share_one_arena
     from syncer.daemon.open_files import open_as_many_files_as_allowed
@@ -54,7 +60,7 @@ def command(settings: Settings, sites_at_once: int) -> None:
     wake = WakeSignal()
     with stop_on_signals(StopSignal(wake.send)) as stopped:
         try:
-            have_ended = _run(settings, sites_at_once, stopped, wake)
+            have_ended = _run(settings, sites_at_once, stopped, wake, fleet)
         except KeyboardInterrupt:
             log.warning("Stopped immediately; the next sync completes this one", extra={"event": "stopped"})
             os._exit(ExitCode.INTERRUPTED)  # a plain end would wait for the thread of the sync
@@ -74,8 +80,11 @@ def _start_log(settings: Settings) -> None:
         log.setLevel(logging.INFO)
 
 
-def _run(settings: Settings, sites_at_once: int, stopped: StopSignal, wake: WakeSignal) -> bool:
+def _run(
+    settings: Settings, sites_at_once: int, stopped: StopSignal, wake: WakeSignal, fleet: FleetMember | None
+) -> bool:
     """Run the daemon until it is stopped; return whether all syncs have ended."""
+    from contextlib import nullcontext
     from functools import partial
     from random import Random
 
@@ -89,13 +98,14 @@ def _run(settings: Settings, sites_at_once: int, stopped: StopSignal, wake: Wake
     from syncer.status_page.sites import Sites
 
     systemd, counters = Systemd(os.environ.get("NOTIFY_SOCKET")), Counters(settings.several)
-    sites = DaemonSites(settings, counters, systemd, wake.send)
+    sites = DaemonSites(settings, counters, systemd, wake.send, fleet)
 
     def hung_up() -> None:
         sites.request_reload()
         wake.send()
 
-    with called_on_hangup(hung_up), closing(sites):
+    joined = fleet.joined(sites, stopped.set) if fleet else nullcontext()
+    with called_on_hangup(hung_up), closing(sites), joined as sync_queue:
         environment = DaemonEnvironment(
             now,
             partial(wake.wait, LOOK_SECONDS),
@@ -106,7 +116,7 @@ def _run(settings: Settings, sites_at_once: int, stopped: StopSignal, wake: Wake
             sites.stop,
             systemd,
         )
-        daemon = Daemon(sites.open_all(), environment, Random(), at_once=sites_at_once)
+        daemon = Daemon(sites.open_all(), environment, Random(), at_once=sites_at_once, sync_queue=sync_queue)
         path = sites.place_socket()
         shown = Sites(settings.several, sites.current, sites.left_out)
         with serving(sites.page, path, shown, counters, settings.environ, lambda: sites.name_socket(path)):

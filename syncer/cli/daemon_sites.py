@@ -11,7 +11,7 @@ from concurrent.futures import Future, wait
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 from urllib.parse import quote
 
 from syncer.cli.arguments import absolute
@@ -31,9 +31,12 @@ from syncer.state.disk_calls import call_aside
 from syncer.status_page.sockets import shared_socket_path
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from syncer.cli.settings import Settings
     from syncer.daemon.site import DaemonSite
     from syncer.daemon.systemd import Systemd
+    from syncer.daemon.turns import SyncQueue
     from syncer.status_page.metrics import Counters
     from syncer.status_page.reading import Sources
 
@@ -84,11 +87,35 @@ class ConfigFile:
         return bool(open_as and isinstance(self.read, SiteConfig) and self.read.is_of_the_same_site(open_as))
 
 
+class SiteElsewhere(SyncerError):
+    """A site that another host of the fleet syncs, or that is not on this host yet."""
+
+
+class FleetMember(Protocol):
+    """The daemon as a host of a fleet."""
+
+    def joined(self, sites: DaemonSites, stop: Callable[[], None]) -> AbstractContextManager[SyncQueue]:
+        """Be in the fleet while the block runs; yield the queue of this host. `stop` is called once it has drained."""
+        ...
+
+    def refused(self, reads: Mapping[str, SiteConfig], *, are_all: bool) -> Mapping[str, SyncerError]:
+        """Return why sites are not synced here, of these configs by path. `are_all`: no other config is there."""
+        ...
+
+
 class DaemonSites:
     """Reads the configs and opens their sites. Only the main thread changes anything; others get whole mappings."""
 
-    def __init__(self, settings: Settings, counters: Counters, systemd: Systemd, wake: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        counters: Counters,
+        systemd: Systemd,
+        wake: Callable[[], None],
+        fleet: FleetMember | None = None,
+    ) -> None:
         """Take the configs, and find their files. Raises ConfigError."""
+        self._fleet = fleet
         self._several = settings.several
         self._environ = settings.environ
         self._counters = counters
@@ -103,6 +130,7 @@ class DaemonSites:
         """Removed sites whose sync has not ended, or which are not closed yet."""
         self._socket: Path | None = None
         self._reload_requested = False
+        self._look_requested = False
         self._has_closed_one = False
         self.page: StatusPage | None = None
         """The settings of the status page: those of the first valid config that has any."""
@@ -124,8 +152,9 @@ class DaemonSites:
             self.page = min(valid, key=lambda read: not read.identity.page).config.status_page
         self._served = page_keys(self.page)
         changes = self._use(reloaded=False)
-        if not changes.added:
-            raise next(each.left_out for each in self._configs.values() if each.left_out)
+        left_out = [each.left_out for each in self._configs.values() if each.left_out]
+        if not changes.added and not any(isinstance(error, SiteElsewhere) for error in left_out):
+            raise left_out[0]
         return changes.added
 
     @property
@@ -147,6 +176,11 @@ class DaemonSites:
     def request_reload(self) -> None:
         """Let the next look read all configs again; safe in a signal handler."""
         self._reload_requested = True
+
+    def request_look(self) -> None:
+        """Let the main thread ask again which sites are synced here; safe in any thread."""
+        self._look_requested = True
+        self._wake()
 
     def stop(self) -> None:
         """End all syncs at their next safe point; safe in a signal handler."""
@@ -171,7 +205,8 @@ class DaemonSites:
     def changes(self) -> SiteChanges:
         """Look for changes of the configs, and return what became of the sites."""
         requested, self._reload_requested = self._reload_requested, False
-        has_closed_one, self._has_closed_one = self._has_closed_one, False
+        has_closed_one, self._has_closed_one = self._has_closed_one or self._look_requested, False
+        self._look_requested = False
         if requested:
             self._systemd.reloading()
         paths = {each.path for each in self._configs.values() if each.retry_at <= time.monotonic()}
@@ -246,12 +281,21 @@ class DaemonSites:
         finally:
             self._stuck.discard(path)
 
-    def _conflicts(self) -> Mapping[str, str]:
-        """Return why configs cannot be used beside the others; sites that are open come first."""
+    def _conflicts(self) -> Mapping[str, SyncerError]:
+        """Return why configs cannot be used here, or not beside the others; sites that are open come first."""
         valid = [(each.keeps_site, each.read) for each in self._configs.values()]
         valid.sort(key=lambda each: not each[0])
         identities = [read.identity for _, read in valid if isinstance(read, SiteConfig)]
-        return find_conflicts(identities, page_keys(StatusPage()), self._served)
+        found = find_conflicts(identities, page_keys(StatusPage()), self._served)
+        conflicts: dict[str, SyncerError] = {path: ConfigError(f"{path}: {why}") for path, why in found.items()}
+        if self._fleet:
+            others = {
+                path: each.read
+                for path, each in self._configs.items()
+                if isinstance(each.read, SiteConfig) and path not in conflicts
+            }
+            conflicts.update(self._fleet.refused(others, are_all=len(others) == len(self._configs)))
+        return conflicts
 
     def _use(self, *, reloaded: bool) -> SiteChanges:
         """Open, change and remove sites as the configs say; `reloaded`: all were read, because that was requested."""
@@ -261,13 +305,14 @@ class DaemonSites:
         self._configs = {path: self._configs[path] for path in self._files.found if path in self._configs}
         conflicts, reads = self._conflicts(), dict[str, SiteConfig | SyncerError]()
         for path, each in self._configs.items():
-            conflict = conflicts.get(path)
-            read = reads[path] = ConfigError(f"{path}: {conflict}") if conflict else each.read
+            read = reads[path] = conflicts.get(path, each.read)
             if self._several and (isinstance(read, SyncerError) or not each.keeps_site):
-                invalid = isinstance(read, SyncerError)
-                self._remove(
-                    each, changes, "its config is not valid" if invalid else "its site, name or state has changed"
+                why = (
+                    "its config is not valid"
+                    if isinstance(read, SyncerError)
+                    else "its site, name or state has changed"
                 )
+                self._remove(each, changes, str(read) if isinstance(read, SiteElsewhere) else why)
         for path, each in self._configs.items():  # only now: it may be of a site that another config had
             read = reads[path]
             if each.site:
@@ -281,7 +326,7 @@ class DaemonSites:
         self._left_out = {
             full_path(each.path): redact("\n".join(findings_in(each.path, each.left_out)))
             for each in self._configs.values()
-            if each.left_out
+            if each.left_out and not isinstance(each.left_out, SiteElsewhere)
         }
         if had_sites and not self.sites:
             log.warning("No site is left; the daemon waits for a valid config", extra={"event": "no-site"})
@@ -301,12 +346,15 @@ class DaemonSites:
 
     def _leave_out(self, config: ConfigFile, error: SyncerError) -> None:
         """Leave out a site that is not open, and log why, if that is news."""
-        if self._several and str(error) != str(config.left_out):
+        if isinstance(error, SiteElsewhere):
+            if str(error) != str(config.left_out):
+                log.info("%s", error, extra={"event": "elsewhere"})
+        elif self._several and str(error) != str(config.left_out):
             full = full_path(config.path)
             for finding in findings_in(config.path, error):  # a line of the log for each
                 log.error("Site left out: %s: %s", full, finding, extra={"event": "left-out", "config": full})
         config.left_out = error
-        if not isinstance(error, ConfigError):
+        if not isinstance(error, (ConfigError, SiteElsewhere)):
             config.retry_at = min(config.retry_at, time.monotonic() + RETRY_SECONDS)
 
     def _open(self, config: ConfigFile, read: SiteConfig, changes: SiteChanges) -> None:

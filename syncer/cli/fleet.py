@@ -1,39 +1,95 @@
-"""`syncer fleet`: what sites on several machines share, on a PostgreSQL server."""
+"""`syncer fleet`: sites on several machines, which share a PostgreSQL server."""
 
 from __future__ import annotations
 
 import click
 
+from syncer.cli.daemon import SITES_AT_ONCE
 from syncer.cli.settings import Settings
 
 
-@click.command()
-@click.argument("action", type=click.Choice(["init"]), metavar="init", expose_value=False)
+@click.group()
+def command() -> None:
+    """Sync sites on several machines, which share a ledger and a queue on a PostgreSQL server.
+
+    Each of these commands uses the server of `quota.ledger` in the config.
+    """
+
+
+@command.command()
 @click.argument("address", required=False, metavar="[ADDRESS]")
 @click.pass_obj
-def command(settings: Settings, address: str | None) -> None:
-    """Create the tables of a ledger on a PostgreSQL server, or update them.
+def init(settings: Settings, address: str | None) -> None:
+    """Create the tables of a fleet and its ledger, or update them.
 
     ADDRESS is `postgresql://user@host/database`, without a password; by default, `quota.ledger` of the config. The user
     must be allowed to create a schema in the database.
     """
+    from syncer.cli.fleet_place import fleet_place
     from syncer.cli.show import show
-    from syncer.config.formats import check_ledger
-    from syncer.errors import UsageError
-    from syncer.model import ServerAddress
     from syncer.state.ledger_place import require_psycopg
 
-    try:
-        place = settings.config().ledger_place if address is None else ServerAddress(check_ledger(address))
-    except ValueError as error:
-        raise UsageError(f"the address {error}") from None
-    if not isinstance(place, str) or "://" not in place:
-        raise UsageError("no server is named; write its address, as in `syncer fleet init postgresql://user@host/db`")
     require_psycopg()
+    place = fleet_place(settings, address)
+    from syncer.fleet.queue import migrations, schema
+    from syncer.state.fleet_tables import create_fleet
     from syncer.state.ledger_server import create_ledger
 
     before, newest = create_ledger(place)
-    what = "is up to date"
-    if before < newest:
-        what = f"was updated from schema {before}" if before else "was created"
+    has_changed = create_fleet(place, schema(), migrations())
+    what = "has the newest tables"
+    if not before:
+        what = "was created"
+    elif before < newest or has_changed:
+        what = "was updated"
     show(f"The ledger {place} {what} (schema {newest}).")
+
+
+@command.command()
+@click.option("--host", metavar="NAME", help="The name of this host in the fleet; by default, that of the machine.")
+@click.option(
+    "--sites-at-once",
+    type=click.IntRange(min=1),
+    default=SITES_AT_ONCE,
+    show_default=True,
+    metavar="N",
+    help="How many sites sync at the same time on this host.",
+)
+@click.pass_obj
+def worker(settings: Settings, host: str | None, sites_at_once: int) -> None:
+    """Sync the sites of this host on their schedules until stopped.
+
+    It does what `syncer daemon` does for several sites. Their schedules, locks and units are shared with the other
+    hosts: a site that another host has is left to that one, until it has been silent for a day.
+    """
+    from syncer.cli.fleet_worker import run_worker
+
+    run_worker(settings, host, sites_at_once)
+
+
+@command.command()
+@click.argument("site", metavar="SITE")
+@click.option("--no-wait", is_flag=True, help="Do not wait until the sync has ended.")
+@click.pass_obj
+def sync(settings: Settings, site: str, no_wait: bool) -> int:
+    """Let the host that has SITE sync it now, and wait until it has.
+
+    The exit code is the one of the sync. Ctrl-C stops the wait, not the sync.
+    """
+    from syncer.cli.fleet_requests import request_sync
+
+    return request_sync(settings, site, wait=not no_wait)
+
+
+@command.command()
+@click.option("--host", metavar="NAME", help="The host; by default, this machine.")
+@click.option("--no-wait", is_flag=True, help="Do not wait until its worker has stopped.")
+@click.pass_obj
+def drain(settings: Settings, host: str | None, no_wait: bool) -> None:
+    """Let the worker of a host stop once its running syncs have ended.
+
+    It begins no more syncs. Its sites stay its own: start it again within a day.
+    """
+    from syncer.cli.fleet_requests import request_drain
+
+    request_drain(settings, host, wait=not no_wait)

@@ -19,7 +19,7 @@ from syncer.daemon.agenda import Agenda
 from syncer.daemon.site import DaemonConfig, DaemonSite, FinishedSync
 from syncer.daemon.site_names import about
 from syncer.daemon.systemd import Systemd
-from syncer.daemon.turns import Turns
+from syncer.daemon.turns import SyncQueue, Turns
 from syncer.state.disk_calls import call_aside
 from syncer.wording import counted, utc
 
@@ -69,15 +69,21 @@ class Daemon:
     """
 
     def __init__(
-        self, sites: Sequence[DaemonSite], environment: DaemonEnvironment, rng: Random, *, at_once: int
+        self,
+        sites: Sequence[DaemonSite],
+        environment: DaemonEnvironment,
+        rng: Random,
+        *,
+        at_once: int,
+        sync_queue: SyncQueue | None = None,
     ) -> None:
-        """Take the sites at the start, and how many of them may sync at once."""
+        """Take the sites at the start, how many of them may sync at once, and the queue of scheduled syncs, if any."""
         self._environment = environment
         self._rng = rng
         self._sites: dict[str, DaemonSite] = {}
         """By the IDs of their jobs; a removed one until nothing runs for it any more."""
         self._removed: set[DaemonSite] = set()
-        self._turns = Turns(at_once, self._sites)
+        self._turns = Turns(at_once, self._sites, sync_queue)
         self._scheduler = BackgroundScheduler(
             timezone=UTC,
             executors={"default": self._turns},

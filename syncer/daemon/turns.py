@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import NamedTuple
+from functools import partial
+from typing import NamedTuple, Protocol
 
 from apscheduler.executors.base import BaseExecutor, run_job
 from apscheduler.job import Job
@@ -14,6 +15,23 @@ from syncer.daemon.site import DaemonSite
 
 JOIN_SECONDS = 0.5
 """Seconds between two checks whether a thread that is waited for has stalled."""
+
+
+class SyncQueue(Protocol):
+    """Where scheduled syncs wait before their turn. Every method is safe in any thread and returns at once."""
+
+    def put(self, site: str, line_up: Callable[[], None]) -> None:
+        """Take the sync of a site that is due, and call `line_up` when it may have its turn, or soon."""
+        ...
+
+    def ended(self, site: str) -> None:
+        """Take note that a sync of this site has ended."""
+        ...
+
+    @property
+    def holds(self) -> bool:
+        """Whether no more syncs are to begin."""
+        ...
 
 
 class _Turn(NamedTuple):
@@ -29,19 +47,24 @@ class Turns(BaseExecutor):  # type: ignore[misc] # APScheduler has no types
     it continues.
     """
 
-    def __init__(self, at_once: int, sites: Mapping[str, DaemonSite]) -> None:
+    def __init__(self, at_once: int, sites: Mapping[str, DaemonSite], queue: SyncQueue | None = None) -> None:
         """Take the sites by the names of their jobs; they come and go. A call of a build hook has another ID."""
         super().__init__()
+        self._queue = queue
         self._at_once = at_once
         self._sites = sites
         self._turns = threading.Lock()
         """Guards all below."""
         self._waiting: list[_Turn] = []
         self._running: dict[str, threading.Thread] = {}
+        self._withdrawn: set[str] = set()
+        """The names of jobs that never run again."""
         self._closed = False
 
     def begin_next(self) -> None:
         """Begin the jobs whose turn it is."""
+        if self._queue and self._queue.holds:
+            return
         with self._turns:
             for turn in list(self._waiting):
                 if sum(self._sites[name].is_working for name in self._running) >= self._at_once:
@@ -53,8 +76,9 @@ class Turns(BaseExecutor):  # type: ignore[misc] # APScheduler has no types
                     thread.start()
 
     def withdraw(self, name: str) -> None:
-        """Forget the jobs of this name that wait for their turn."""
+        """Forget the jobs of this name that wait for their turn, now and later."""
         with self._turns:
+            self._withdrawn.add(name)
             self._waiting = [turn for turn in self._waiting if turn.job.name != name]
 
     def is_running(self, name: str) -> bool:
@@ -73,11 +97,18 @@ class Turns(BaseExecutor):  # type: ignore[misc] # APScheduler has no types
                 thread.join(JOIN_SECONDS)
 
     def _do_submit_job(self, job: Job, run_times: Sequence[datetime]) -> None:
-        if job.id in self._sites:
-            self._sites[job.id].queued(run_times[0])
+        line_up, site = partial(self._line_up, _Turn(job, run_times)), self._sites.get(job.id)
+        if site:
+            site.queued(run_times[0])
+        if self._queue and site and site.name and not site.agenda.triggered:
+            self._queue.put(site.name, line_up)
+        else:
+            line_up()
+
+    def _line_up(self, turn: _Turn) -> None:
         with self._turns:
-            if not self._closed:
-                self._waiting.append(_Turn(job, run_times))
+            if not (self._closed or turn.job.name in self._withdrawn):
+                self._waiting.append(turn)
         self.begin_next()
 
     def _run(self, job: Job, run_times: Sequence[datetime]) -> None:
@@ -88,4 +119,6 @@ class Turns(BaseExecutor):  # type: ignore[misc] # APScheduler has no types
         finally:
             with self._turns:
                 del self._running[job.name]
+            if self._queue and (name := self._sites[job.name].name):
+                self._queue.ended(name)
             self.begin_next()

@@ -18,6 +18,7 @@ from syncer.model import ServerAddress
 from syncer.state.damage import YEAR_10000_SECONDS, OddValue, moment
 from syncer.state.fleet import ALIVE_SECONDS, Fleet, HostRow, SiteReport, SiteRow
 from syncer.state.ledger_connection import ServerConnection, connect
+from syncer.state.ledger_schema import SCHEMA
 from syncer.state.ledger_server import SharedTables
 
 BEAT_SECONDS: Final = 10
@@ -26,13 +27,16 @@ BEAT_SECONDS: Final = 10
 MOVE_SECONDS: Final = 24 * 3600
 """After so long without that, another host may take the sites of a host."""
 
+QUEUE_SCHEMA: Final = "syncer_queue"
+"""The schema of PostgreSQL that has the tables of the queue."""
+
 MIGRATIONS: Final = (
     (
         """CREATE TABLE hosts (
             host text PRIMARY KEY,
             worker text,                  -- the process that syncs there; null: it was stopped
             seen bigint NOT NULL,         -- when it last said that it is alive
-            draining boolean NOT NULL,    -- whether it was told to end its syncs and stop
+            draining boolean NOT NULL,    -- whether it is to end its syncs and stop
             version text NOT NULL         -- of its syncer
         )""",
         """CREATE TABLE fleet_sites (
@@ -75,7 +79,8 @@ class FleetTables(SharedTables):
         with self.transaction() as connection:
             taken = connection.execute(
                 f"""INSERT INTO hosts AS h VALUES (:host, :worker, {_NOW}, false, :version)
-                ON CONFLICT (host) DO UPDATE SET worker = :worker, seen = {_NOW}, draining = false, version = :version
+                ON CONFLICT (host) DO UPDATE SET worker = :worker, seen = {_NOW}, version = :version,
+                draining = h.draining AND h.worker = :worker
                 WHERE h.worker IS NULL OR h.worker = :worker OR h.seen < {_NOW} - {ALIVE_SECONDS} RETURNING 1""",
                 {"host": host, "worker": worker, "version": version},
             )
@@ -113,25 +118,30 @@ class FleetTables(SharedTables):
 
         `only`: the host has no other sites, so those that it had are forgotten.
         """
+        listed = {"host": host, "list": json.dumps(list(paths))}
+        silent = f"NOT EXISTS (SELECT FROM hosts h WHERE h.host = s.host AND h.seen >= {_NOW} - {MOVE_SECONDS})"
         with self.transaction() as connection:
-            for site, path in sorted(paths.items()):  # sorted: two hosts lock rows in the same order
-                connection.execute(
-                    f"""INSERT INTO fleet_sites AS s (site, host, path) VALUES (:site, :host, :path)
-                    ON CONFLICT (site) DO UPDATE SET host = :host, path = :path
-                    WHERE (s.host, s.path) <> (:host, :path) AND (s.host = :host OR NOT EXISTS (
-                        SELECT FROM hosts h WHERE h.host = s.host AND h.seen >= {_NOW} - {MOVE_SECONDS}))""",
-                    {"site": site, "host": host, "path": path},
-                )
-            if only:
-                connection.execute(
-                    f"DELETE FROM fleet_sites WHERE host = :host AND site NOT IN ({self.LISTED})",
-                    {"host": host, "list": json.dumps(list(paths))},
-                )
             rows = connection.execute(
-                f"SELECT site, host FROM fleet_sites WHERE host <> :host AND site IN ({self.LISTED})",
-                {"host": host, "list": json.dumps(list(paths))},
-            )
-            return dict(rows)
+                f"SELECT site, host, path, {silent} FROM fleet_sites s WHERE host = :host OR site IN ({self.LISTED})",
+                listed,
+            ).fetchall()
+            known = {site: (owner, path, owner == host or is_silent) for site, owner, path, is_silent in rows}
+            for site, path in sorted(paths.items()):  # sorted: two hosts lock rows in the same order
+                owner, place, is_free = known.get(site, (None, None, True))
+                if is_free and (owner, place) != (host, path):
+                    taken = connection.execute(
+                        f"""INSERT INTO fleet_sites AS s (site, host, path) VALUES (:site, :host, :path)
+                        ON CONFLICT (site) DO UPDATE SET host = :host, path = :path
+                        WHERE s.host = :host OR {silent} RETURNING host""",
+                        {"site": site, "host": host, "path": path},
+                    ).fetchone()
+                    known[site] = (host if taken else None, path, bool(taken))
+            if only and (gone := [site for site, (owner, *_) in known.items() if owner == host and site not in paths]):
+                connection.execute(
+                    f"DELETE FROM fleet_sites WHERE host = :host AND site IN ({self.LISTED})",
+                    {"host": host, "list": json.dumps(gone)},
+                )
+        return {site: known[site][0] or "another host" for site in paths if known[site][0] != host}
 
     def report(self, host: str, reports: Iterable[SiteReport]) -> None:
         """Say how sites are that the host owns."""
@@ -182,17 +192,46 @@ def open_fleet(place: ServerAddress) -> FleetTables:
     return tables
 
 
-def create_fleet(place: ServerAddress) -> None:
-    """Create the tables of a fleet beside those of the ledger, or update them. Raises StateError."""
+def create_fleet(place: ServerAddress, queue: str, migrations: Sequence[tuple[str, str]]) -> bool:
+    """Create the tables of a fleet beside those of the ledger, or update them; return whether that changed anything.
+
+    Raises StateError.
+
+    `queue` is a script that makes the tables of the queue as they are now; `migrations` led to them, by their names.
+    """
     with closing(FleetTables(connect(place), place)) as tables, tables.transaction() as connection:
         connection.execute("LOCK TABLE meta")
-        for migration in MIGRATIONS[_version(connection) :]:
-            for statement in migration:
-                connection.execute(statement)
-        connection.execute(
-            "INSERT INTO meta VALUES ('fleet', :version) ON CONFLICT (name) DO UPDATE SET value = :version",
-            {"version": str(len(MIGRATIONS))},
-        )
+        statements = [statement for migration in MIGRATIONS[_version(connection) :] for statement in migration]
+        for statement in statements:
+            connection.execute(statement)
+        _save(connection, "fleet", str(len(MIGRATIONS)))
+        return _update_queue(connection, queue, migrations) or bool(statements)
+
+
+def _update_queue(connection: ServerConnection, queue: str, migrations: Sequence[tuple[str, str]]) -> bool:
+    """Return whether that changed anything."""
+    names = [name for name, _ in migrations]
+    row = connection.execute("SELECT value FROM meta WHERE name = 'queue'").fetchone()
+    if row is None:
+        connection.execute(f"CREATE SCHEMA {QUEUE_SCHEMA}")
+        scripts = [queue]
+    elif row[0] in names:
+        scripts = [script for _, script in migrations[names.index(row[0]) + 1 :]]
+    else:
+        raise OddValue(f"its queue was made by a newer Procrastinate ({row[0]}); upgrade syncer")
+    connection.execute(f"SET LOCAL search_path = {QUEUE_SCHEMA}")
+    for script in scripts:
+        connection.run(script)
+    connection.execute(f"SET LOCAL search_path = {SCHEMA}")
+    _save(connection, "queue", names[-1])
+    return bool(scripts)
+
+
+def _save(connection: ServerConnection, name: str, value: str) -> None:
+    connection.execute(
+        "INSERT INTO meta VALUES (:name, :value) ON CONFLICT (name) DO UPDATE SET value = :value",
+        {"name": name, "value": value},
+    )
 
 
 def _since(time: str) -> str:

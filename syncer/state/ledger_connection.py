@@ -76,6 +76,10 @@ class ServerConnection:
         """Run a statement; return a cursor with its rows."""
         return self._connection.execute(_translated(sql), parameters)
 
+    def run(self, script: str) -> None:
+        """Run the statements of a script as they are, without parameters."""
+        self._connection.execute(script.encode())
+
     def executemany(self, sql: str, rows: Iterable[Mapping[str, object]]) -> None:
         """Run a statement with each of these parameters.
 
@@ -102,17 +106,13 @@ class InTime(psycopg.Connection[tuple[Any, ...]]):
 
 def connect(place: ServerAddress) -> InTime:
     """Connect to the server of a ledger. Raises StateError, and LedgerUnreachable where a later try may succeed."""
-    options: dict[str, Any] = {**KEEPALIVES, "client_encoding": "UTF8", "application_name": "syncer"}
-    if password := find_password(os.environ):
-        options["password"] = password
+    options = connection_options()
     try:
-        connection: InTime = InTime.connect(
-            place, autocommit=True, prepare_threshold=None, connect_timeout=CONNECT_SECONDS, **options
-        )
+        connection: InTime = InTime.connect(place, autocommit=True, **options)
     except psycopg.Error as error:
         server, words = error.pgconn, _words(error)
         login = bool(server and (server.needs_password or server.used_password))
-        if password:
+        if password := options.get("password"):
             words = words.replace(password, "[password]")  # the server chooses its words
         is_wrong = isinstance(error, psycopg.ProgrammingError) or bool(_WRONG.search(words))
         remedy = "check `quota.ledger`" if is_wrong else "check that the server runs, and that this machine reaches it"
@@ -121,6 +121,22 @@ def connect(place: ServerAddress) -> InTime:
         kind = StateError if is_wrong else LedgerUnreachable
         raise kind(f"Cannot connect to the ledger {place}: {words}; {remedy}") from None  # it has the password
     return connection
+
+
+def connection_options() -> dict[str, Any]:  # as psycopg takes them
+    """Return how to connect, beside the address: with the password in systemd's credential, if any. Raises StateError.
+
+    Nothing is prepared on the server, because a pooler may be in between.
+    """
+    password = find_password(os.environ)
+    return {
+        **KEEPALIVES,
+        "client_encoding": "UTF8",
+        "application_name": "syncer",
+        "prepare_threshold": None,
+        "connect_timeout": CONNECT_SECONDS,
+        **({"password": password} if password else {}),
+    }
 
 
 def find_password(environ: Mapping[str, str]) -> str | None:

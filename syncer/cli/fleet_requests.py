@@ -1,0 +1,110 @@
+"""What one host of a fleet asks of another: to sync a site, or to stop."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+from syncer.cli.fleet_place import fleet_place, host_name
+from syncer.cli.show import show
+from syncer.cli.stopping import StopSignal, stop_on_signals
+from syncer.errors import Stopped, UsageError
+from syncer.state.ledger_place import require_psycopg
+from syncer.wording import counted, safe
+
+if TYPE_CHECKING:
+    from syncer.cli.settings import Settings
+    from syncer.model import ServerAddress
+    from syncer.state.fleet_tables import Fleet, HostRow, SiteRow
+
+LOOK_SECONDS = 0.3
+"""Between two looks at what was asked for."""
+
+
+def request_sync(settings: Settings, site: str, *, wait: bool) -> int:
+    """Let the host that has a site sync it; return the exit code. Raises UsageError, StateError and Stopped."""
+    place = _place(settings)
+    with stop_on_signals() as stopped:
+        host = _host_of(site, _look(place))
+        asyncio.run(_request(place, host, site, stopped if wait else None))
+    if not wait:
+        show(f"{safe(host)} syncs {safe(site)} now. Run `syncer fleet status` to see how it went.")
+        return 0
+    return _show_sync(_row_of(site, _look(place)))
+
+
+def request_drain(settings: Settings, host: str | None, *, wait: bool) -> None:
+    """Let the worker of a host stop once its syncs have ended. Raises UsageError, StateError and Stopped."""
+    name, place = host_name(host), _place(settings)
+    from syncer.state.fleet_tables import open_fleet
+
+    with stop_on_signals() as stopped, closing(open_fleet(place)) as tables:
+        if not tables.drain(name):
+            raise UsageError(f"no worker runs on {name}; `syncer fleet status` lists the hosts")
+        while wait and not stopped.wait(LOOK_SECONDS):
+            row = _running(name, tables.look())
+            if row is None:
+                show(f"The worker of {safe(name)} has stopped.")
+                return
+            if row.is_silent:
+                raise UsageError(f"the worker of {name} has been silent for {row.silent_seconds} s; it may be dead")
+        if stopped.is_set():
+            raise Stopped("stopped waiting; the worker stops once its syncs have ended")
+    show(f"The worker of {safe(name)} stops once its syncs have ended.")
+
+
+def _place(settings: Settings) -> ServerAddress:
+    require_psycopg()
+    return fleet_place(settings)
+
+
+def _look(place: ServerAddress) -> Fleet:
+    from syncer.state.fleet_tables import open_fleet
+
+    with closing(open_fleet(place)) as tables:
+        return tables.look()
+
+
+def _running(host: str, fleet: Fleet) -> HostRow | None:
+    return next((row for row in fleet.hosts if row.host == host and row.is_running), None)
+
+
+def _row_of(site: str, fleet: Fleet) -> SiteRow:
+    for row in fleet.sites:
+        if row.report.site == site:
+            return row
+    raise UsageError(f"no host of the fleet has a site called '{site}'; `syncer fleet status` lists the sites")
+
+
+def _host_of(site: str, fleet: Fleet) -> str:
+    """Return the host that is to sync a site. Raises UsageError where none can."""
+    host = _row_of(site, fleet).host
+    running = _running(host, fleet)
+    if running is None or running.is_silent:
+        since = f" (silent for {running.silent_seconds} s)" if running else ""
+        raise UsageError(f"{site} is a site of {host}, where no worker runs{since}; start it there")
+    return host
+
+
+async def _request(place: ServerAddress, host: str, site: str, stopped: StopSignal | None) -> None:
+    """Put a job into the queue of the host; unless `stopped` is None, wait until it is over. Raises Stopped."""
+    from syncer.fleet.queue import Queue
+
+    async with Queue.opened(place, host) as queue:
+        job = await queue.defer(site, triggered=True)
+        while stopped and not await queue.has_ended(job):
+            if stopped.is_set():
+                raise Stopped("stopped waiting; the sync goes on")
+            await asyncio.sleep(LOOK_SECONDS)
+
+
+def _show_sync(row: SiteRow) -> int:
+    """Print how the last sync of a site went; return its exit code."""
+    report, site = row.report, safe(row.report.site)
+    if report.trouble:
+        show(f"{site}: no sync on {safe(row.host)}: {safe(report.trouble)}")
+        return report.exit_code or 1
+    changed, problems = report.changed_counts or 0, report.problems or 0
+    show(f"{site}: {counted(changed, 'count')} changed on {safe(row.host)}, {counted(problems, 'problem')}.")
+    return report.exit_code or 0

@@ -1,0 +1,1 @@
+"""Sites on several machines: who syncs which, and the queue of their jobs."""

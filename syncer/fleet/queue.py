@@ -1,0 +1,151 @@
+"""The queue of a fleet: jobs in PostgreSQL, kept by Procrastinate (https://procrastinate.readthedocs.io).
+
+A job is `sync(site)`. Each host has a queue, which its worker alone reads. A site has one lock: of its jobs only one is
+in hand at a time. A job may be repeated at will: the site's state decides what is left to do.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
+from hashlib import blake2b
+from pathlib import Path
+from typing import Final, Protocol
+
+from procrastinate import App, PsycopgConnector
+from procrastinate.exceptions import AlreadyEnqueued, ConnectorException
+from procrastinate.jobs import Status
+from procrastinate.schema import SchemaManager
+from procrastinate.utils import utcnow
+
+from syncer.errors import LedgerUnreachable
+from syncer.model import ServerAddress
+from syncer.state.fleet_tables import QUEUE_SCHEMA
+from syncer.state.ledger_connection import connection_options
+from syncer.wording import safe
+
+TASK: Final = "sync"
+
+LONGEST_QUEUE: Final = 40
+"""Bytes of a queue's name: with a prefix it names a channel of PostgreSQL, whose names have 63."""
+
+FETCH_SECONDS: Final = 5.0
+"""How often a worker looks for jobs that it got no notice of: they waited for the lock of their site."""
+
+STALLED_SECONDS: Final = 30.0
+"""After so long without a sign, Procrastinate forgets a worker."""
+
+SHUTDOWN_SECONDS: Final = 2.0
+"""How long the jobs in hand have to end when the worker stops."""
+
+KEPT_HOURS: Final = 7 * 24
+"""How long the tables of the queue keep a job that has ended."""
+
+SyncSite = Callable[[str, bool], Awaitable[None]]
+"""Syncs a site, and returns when the sync has ended; the second is whether somebody triggered it."""
+
+
+class _Connection(Protocol):
+    @property
+    def closed(self) -> bool: ...
+    def fileno(self) -> int: ...
+
+
+class Queue:
+    """The queue of one host, on an open connection."""
+
+    def __init__(self, app: App, host: str) -> None:
+        self._app = app
+        self._name = name_of(host)
+        self._connections: list[_Connection] = []
+
+    @classmethod
+    @asynccontextmanager
+    async def opened(cls, place: ServerAddress, host: str) -> AsyncIterator[Queue]:
+        """Yield the queue; close its connections in the end. Raises StateError, also where the block loses it."""
+        logging.getLogger("procrastinate").setLevel(logging.CRITICAL)  # what fails is logged as syncer's own
+        logging.getLogger("psycopg.pool").setLevel(logging.CRITICAL)
+        connections: list[_Connection] = []
+
+        async def configure(connection: _Connection) -> None:
+            connections[:] = [*(each for each in connections if not each.closed), connection]
+
+        kwargs = {**connection_options(), "options": f"-c search_path={QUEUE_SCHEMA}"}
+        app = App(
+            connector=PsycopgConnector(conninfo=place, min_size=1, max_size=2, configure=configure, kwargs=kwargs)
+        )
+        queue = cls(app, host)
+        queue._connections = connections
+        try:
+            async with app.open_async():
+                yield queue
+        except ConnectorException as error:
+            why = safe(str(error.__cause__ or error).partition("\n")[0])
+            raise LedgerUnreachable(f"Cannot use the queue of {place}: {why}; check that the server runs") from error
+
+    async def work(self, sync: SyncSite) -> None:
+        """Do the jobs of the queue until this is cancelled. Those that a killed process had in hand are repeated."""
+        self._app.task(name=TASK)(sync)
+        for job in await self._app.job_manager.list_jobs_async(queue=self._name, status=Status.DOING.value):
+            assert job.id is not None
+            try:
+                await self._app.job_manager.retry_job_by_id_async(job.id, utcnow())
+            except ConnectorException:  # the same job waits already; where the connection is lost, this fails, too
+                await self._app.job_manager.finish_job_by_id_async(job.id, Status.ABORTED, delete_job=False)
+        await self._app.job_manager.delete_old_jobs(
+            KEPT_HOURS, self._name, include_failed=True, include_cancelled=True, include_aborted=True
+        )
+        await self._app.run_worker_async(
+            queues=[self._name],
+            concurrency=1000,  # the daemon's turns decide how many sync at once
+            fetch_job_polling_interval=FETCH_SECONDS,
+            abort_job_polling_interval=3600.0,
+            shutdown_graceful_timeout=SHUTDOWN_SECONDS,
+            install_signal_handlers=False,
+            stalled_worker_timeout=STALLED_SECONDS,
+        )
+
+    async def defer(self, site: str, *, triggered: bool = False) -> int:
+        """Put a job into the queue, unless the same waits there already; return its number."""
+        lock = f"{site}\n{'triggered' if triggered else 'due'}"
+        task = self._app.configure_task(TASK, queue=self._name, lock=site, queueing_lock=lock)
+        try:
+            return await task.defer_async(site=site, triggered=triggered)
+        except AlreadyEnqueued:
+            waiting = await self._app.job_manager.list_jobs_async(queue=self._name, queueing_lock=lock, status="todo")
+            for job in waiting:
+                if job.id is not None:
+                    return job.id
+            return await self.defer(site, triggered=triggered)  # it has begun by now
+
+    async def has_ended(self, job: int) -> bool:
+        """Return whether a job is over, however it ended."""
+        status = await self._app.job_manager.get_job_status_async(job)
+        return status not in {Status.TODO, Status.DOING}
+
+    def cut(self) -> None:
+        """End all connections at once: a server behind a network that is cut answers to nothing, a goodbye included."""
+        for connection in self._connections:
+            with suppress(Exception), socket.socket(fileno=os.dup(connection.fileno())) as copy:  # else it is closed
+                copy.shutdown(socket.SHUT_RDWR)
+
+
+def name_of(host: str) -> str:
+    """Return the name of a host's queue."""
+    if len(os.fsencode(host)) <= LONGEST_QUEUE:
+        return host
+    return blake2b(os.fsencode(host), digest_size=LONGEST_QUEUE // 2).hexdigest()
+
+
+def schema() -> str:
+    """Return the script that makes the queue's tables as they are now."""
+    return SchemaManager.get_schema()
+
+
+def migrations() -> Sequence[tuple[str, str]]:
+    """Return the scripts that led to the tables of now, by their names, the oldest first."""
+    paths = sorted(Path(SchemaManager.get_migrations_path()).glob("*.sql"))
+    return [(path.name, path.read_text(encoding="utf-8")) for path in paths]

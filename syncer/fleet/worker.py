@@ -1,0 +1,352 @@
+"""A daemon's part in a fleet: the name of its host, the sites that are its own, and the jobs of its queue.
+
+It runs in a thread, and asks the server every ten seconds. If the server cannot be reached, the daemon goes on by
+itself: what is due begins at once, and the ledger, which is on the same server, lets it request nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping
+from contextlib import closing, suppress
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Final
+from uuid import uuid4
+
+from syncer import __version__
+from syncer.control import Control, DaemonState
+from syncer.errors import StateError
+from syncer.fleet.queue import Queue
+from syncer.model import ServerAddress
+from syncer.state.fleet_tables import BEAT_SECONDS, Fleet, FleetTables, SiteReport, open_fleet
+from syncer.wording import safe
+
+RETRY_SECONDS: Final = 5.0
+"""How long to wait before the server is tried again."""
+
+ANSWER_SECONDS: Final = 10.0
+"""How long the main thread waits to hear which sites are another host's."""
+
+DEFER_SECONDS: Final = 5.0
+"""How long a sync that is due waits for its job to be in the queue."""
+
+WAIT_SECONDS: Final = 30.0
+"""How long it waits for that job to be fetched, which takes no time if all is well."""
+
+DRAIN_SECONDS: Final = 0.5
+"""How often a worker that drains looks whether all syncs have ended."""
+
+FOLLOW_SECONDS: Final = 0.1
+"""How often it is checked whether a triggered sync has ended."""
+
+END_SECONDS: Final = 5.0
+"""How long a queue that is lost gets to give up."""
+
+log = logging.getLogger("syncer.daemon")
+
+
+@dataclass(frozen=True, slots=True)
+class FleetView:
+    """What was last read of the fleet."""
+
+    fleet: Fleet | None = None
+    """None: nothing was read yet."""
+    read_at: float = 0.0
+    """When, by the monotonic clock."""
+    trouble: str | None = None
+    """Why the server cannot be used now, in a sentence; None where it can."""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerEnvironment:
+    """What the worker needs from the daemon. All is safe in any thread."""
+
+    clock: Callable[[], datetime]
+    sites: Callable[[], Mapping[str, Control]]
+    """The sites of the daemon, by their names."""
+    owners_changed: Callable[[], None]
+    """Called when another host took a site, or one is free."""
+    drained: Callable[[], None]
+    """Called when the worker is to drain, and no sync runs any more."""
+
+
+class FleetWorker:
+    """The worker of a host. What the daemon calls is safe in any thread."""
+
+    def __init__(self, place: ServerAddress, host: str) -> None:
+        self._place = place
+        self._host = host
+        self._id = uuid4().hex
+        self.view = FleetView()
+        self._lock = threading.Condition()
+        """Guards all below up to the next such note."""
+        self._paths: Mapping[str, str] = {}
+        """The sites that the host may sync: their paths, by name."""
+        self._are_all = False
+        """Whether the host has no other sites."""
+        self._owners: Mapping[str, str] = {}
+        """The hosts of those that are another's."""
+        self._asked = 0
+        """How often the paths were replaced."""
+        self._answered = 0
+        """Up to which of these the owners are known, or cannot be known."""
+        self._draining = False
+        self._closing = False
+        # what follows belongs to the thread
+        self._queue: Queue | None = None
+        """None: the server cannot be used now."""
+        self._due: dict[str, Callable[[], None]] = {}
+        """What begins the syncs whose jobs wait in the queue, by site."""
+        self._begun: dict[str, asyncio.Event] = {}
+        """Set when the sync of a site has ended that began by a job."""
+        self._in_hand: set[str] = set()
+        """The sites of the jobs that are in hand."""
+        self._reported: Mapping[str, DaemonState] = {}
+        self._deferring: set[asyncio.Task[None]] = set()
+        self._loop = asyncio.new_event_loop()
+        self._wake = asyncio.Event()
+        self._thread = threading.Thread(target=self._run, name="fleet", daemon=True)
+
+    def start(self, environment: WorkerEnvironment) -> None:
+        """Begin; `close` ends it."""
+        self._environment = environment
+        self._thread.start()
+
+    def close(self) -> None:
+        """Leave the fleet, once no sync runs any more."""
+        with self._lock:
+            self._closing = True
+        self._call(self._wake.set)
+        self._thread.join(END_SECONDS + ANSWER_SECONDS)
+
+    def owners(self, paths: Mapping[str, str], *, are_all: bool) -> Mapping[str, str]:
+        """Return the hosts of the sites that are another host's, of these: their paths by name. The rest is claimed.
+
+        None is another's if the server cannot be asked now. `are_all`: the host has no other sites.
+        """
+        with self._lock:
+            if paths == self._paths and are_all == self._are_all:
+                return self._owners
+            self._paths, self._are_all = dict(paths), are_all
+            self._asked += 1
+            asked = self._asked
+            self._call(self._wake.set)
+            self._lock.wait_for(lambda: self._answered >= asked, ANSWER_SECONDS)
+            return self._owners
+
+    def put(self, site: str, line_up: Callable[[], None]) -> None:
+        """Let a sync that is due have its turn once its job is in hand; at once if there is no queue now."""
+        self._call(self._put, site, line_up)
+
+    def ended(self, site: str) -> None:
+        """Take note that a sync of this site has ended."""
+        self._call(self._end, site)
+
+    @property
+    def holds(self) -> bool:
+        """Whether no more syncs are to begin, because the worker drains."""
+        return self._draining
+
+    def _call(self, call: Callable[..., object], *arguments: object) -> None:
+        with suppress(RuntimeError):  # the loop is closed: the daemon ends
+            self._loop.call_soon_threadsafe(call, *arguments)
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        with closing(self._loop):
+            self._loop.run_until_complete(self._stay())
+
+    async def _stay(self) -> None:
+        """Be a worker of the fleet until it is closed, whatever happens to the server and to the network."""
+        while not self._closing:
+            try:
+                await self._join()
+            except Exception as error:  # noqa: BLE001 - whatever it is, it is tried again
+                self._note_trouble(error)
+            self._answer(self._asked, self._owners)
+            for site in list(self._due):
+                self._line_up(site)
+            self._end_if_drained()
+            if not self._closing:
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._wake.wait(), RETRY_SECONDS)
+                self._wake.clear()
+
+    async def _join(self) -> None:
+        """Be a worker of the fleet until it is closed, or an error shows that it is no more."""
+        tables = await asyncio.to_thread(open_fleet, self._place)
+        with closing(tables):
+            if not await asyncio.to_thread(tables.take_host, self._host, self._id, __version__):
+                raise StateError(
+                    f"Another worker is called {self._host}. Stop it, or give this one another name with --host"
+                )
+            self._reported = {}
+            async with Queue.opened(self._place, self._host) as queue:
+                await self._beat(tables)
+                work = asyncio.create_task(queue.work(self._sync))
+                try:
+                    self._queue = queue
+                    log.info("In the fleet of %s as host %s", self._place, self._host, extra={"event": "fleet-joined"})
+                    while not self._closing:
+                        await self._pause(work)
+                        await self._beat(tables)
+                except BaseException:
+                    queue.cut()
+                    raise
+                finally:
+                    self._queue = None
+                    work.cancel()
+                    await asyncio.wait({work}, timeout=END_SECONDS)
+            await asyncio.to_thread(tables.leave, self._host, self._id)
+
+    async def _pause(self, work: asyncio.Task[None]) -> None:
+        """Wait until the next beat. Raises why the work has ended, if it has."""
+        wake = asyncio.create_task(self._wake.wait())
+        pause = DRAIN_SECONDS if self._draining else BEAT_SECONDS
+        await asyncio.wait({work, wake}, timeout=pause, return_when=asyncio.FIRST_COMPLETED)
+        wake.cancel()
+        self._wake.clear()
+        if work.done():
+            work.result()
+            raise StateError(f"The queue of {self._place} has ended")
+
+    async def _beat(self, tables: FleetTables) -> None:
+        """Say that this host is alive and how its sites are; hear which are another host's, and how the others are."""
+        with self._lock:
+            asked, paths, are_all = self._asked, self._paths, self._are_all
+        now, sites = self._environment.clock(), self._environment.sites()
+        states = {name: replace(control.state(), progress=None) for name, control in sites.items()}
+        news = [report_of(name, state, now) for name, state in states.items() if self._reported.get(name) != state]
+
+        def ask() -> tuple[bool | None, Mapping[str, str], Fleet]:
+            draining = tables.beat(self._host, self._id)
+            owners = tables.claim(self._host, paths, only=are_all)
+            tables.report(self._host, news)
+            return draining, owners, tables.look()
+
+        draining, owners, fleet = await asyncio.to_thread(ask)
+        if draining is None:
+            raise StateError(f"Another worker is called {self._host} since this one was silent")
+        self._reported = states
+        self.view = FleetView(fleet, time.monotonic())
+        self._answer(asked, owners)
+        if draining and not self._draining:
+            log.info("Draining: no more syncs begin", extra={"event": "draining"})
+        self._draining = draining
+        self._end_if_drained()
+
+    def _end_if_drained(self) -> None:
+        if self._draining and not any(control.state().running for control in self._environment.sites().values()):
+            self._environment.drained()
+
+    def _answer(self, asked: int, owners: Mapping[str, str]) -> None:
+        """Let the main thread know the owners."""
+        with self._lock:
+            waits, is_news = self._answered < self._asked, owners != self._owners
+            self._owners, self._answered = owners, asked
+            self._lock.notify_all()
+        if is_news and not waits:
+            self._environment.owners_changed()
+
+    def _note_trouble(self, error: Exception) -> None:
+        """Log why the server cannot be used, if that is news."""
+        text = safe(str(error).strip()) or type(error).__name__
+        if text != self.view.trouble:
+            log.warning("Out of the fleet: %s. Syncs go on without it", text, extra={"event": "fleet-lost"})
+        self.view = replace(self.view, trouble=text)
+
+    def _put(self, site: str, line_up: Callable[[], None]) -> None:
+        self._due[site] = line_up
+        if self._queue is None or site in self._in_hand:
+            self._line_up(site)
+            return
+        task = asyncio.create_task(self._defer(self._queue, site))
+        self._deferring.add(task)
+        task.add_done_callback(self._deferring.discard)
+        self._loop.call_later(WAIT_SECONDS, self._end_wait, self._queue, site, line_up)
+
+    async def _defer(self, queue: Queue, site: str) -> None:
+        try:
+            async with asyncio.timeout(DEFER_SECONDS):
+                await queue.defer(site)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the sync does not wait for it
+            self._note_trouble(error)
+            self._line_up(site)
+
+    def _end_wait(self, queue: Queue, site: str, line_up: Callable[[], None]) -> None:
+        """Let a sync begin whose job was not fetched, and join again: a job of its site was never noted as done."""
+        if self._due.get(site) is line_up:
+            self._line_up(site)
+            queue.cut()
+
+    def _line_up(self, site: str) -> None:
+        line_up = self._due.pop(site, None)
+        if line_up:
+            self._begun[site] = asyncio.Event()
+            line_up()
+
+    def _end(self, site: str) -> None:
+        if begun := self._begun.pop(site, None):
+            begun.set()
+
+    async def _sync(self, site: str, triggered: bool = False) -> None:  # noqa: FBT001, FBT002 - the job's arguments
+        """Do a job: let the site sync, and return when that sync has ended.
+
+        A job that is not due any more has been done, without the queue, or by another job.
+        """
+        self._in_hand.add(site)
+        try:
+            self._line_up(site)
+            if triggered:
+                await self._trigger(site)
+            elif begun := self._begun.get(site):
+                await begun.wait()
+        finally:
+            self._in_hand.discard(site)
+            self._wake.set()  # so that the others see soon how it went
+
+    async def _trigger(self, site: str) -> None:
+        """Let a site sync now, wait until it has, and say how that went. Raises StateError: it is not synced here."""
+        control = self._environment.sites().get(site)
+        if control is None:
+            raise StateError(f"{site} is not synced on {self._host} now")
+        number = control.trigger(accept=False).number
+        while (ticket := control.ticket(number)) and ticket.state != "done":
+            await asyncio.sleep(FOLLOW_SECONDS)
+        report = report_of(site, control.state(), self._environment.clock())
+        if ticket and ticket.error:
+            report = replace(report, trouble=ticket.error, exit_code=json.loads(ticket.report or "{}").get("exit"))
+
+        def tell() -> None:
+            with closing(open_fleet(self._place)) as tables:
+                tables.report(self._host, [report])
+
+        await asyncio.to_thread(tell)
+
+
+def report_of(site: str, state: DaemonState, now: datetime) -> SiteReport:
+    """Return how a site is, for the others."""
+
+    def seconds(at: datetime | None) -> int | None:
+        return None if at is None else round((at - now).total_seconds())
+
+    last = state.last
+    late = (state.last_whole or state.started) + 2 * state.interval
+    return SiteReport(
+        site,
+        state.running,
+        last.sync if last else None,
+        seconds(last.finished) if last else None,
+        last.exit if last else None,
+        last.changed_counts if last else None,
+        last.problems if last else None,
+        last.missing if last else None,
+        seconds(state.next_sync),
+        seconds(late),
+        state.trouble,
+    )
