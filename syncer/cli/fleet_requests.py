@@ -16,7 +16,7 @@ from syncer.wording import counted, safe
 if TYPE_CHECKING:
     from syncer.cli.settings import Settings
     from syncer.model import ServerAddress
-    from syncer.state.fleet_tables import Fleet, HostRow, SiteRow
+    from syncer.state.fleet import Fleet, HostRow, SiteRow
 
 LOOK_SECONDS = 0.3
 """Between two looks at what was asked for."""

@@ -23,7 +23,8 @@ from syncer.control import Control, DaemonState
 from syncer.errors import StateError
 from syncer.fleet.queue import Queue
 from syncer.model import ServerAddress
-from syncer.state.fleet_tables import BEAT_SECONDS, Fleet, FleetTables, SiteReport, open_fleet
+from syncer.state.fleet import Fleet, SiteReport
+from syncer.state.fleet_tables import BEAT_SECONDS, FleetTables, open_fleet
 from syncer.wording import safe
 
 RETRY_SECONDS: Final = 5.0
