@@ -44,19 +44,21 @@ def clone(tmp_path: Path) -> Path:
     shutil.copy2(ROOT / "dev", tmp_path / "dev")
     (tmp_path / "backend.py").write_text(BACKEND, encoding="utf-8")
     (tmp_path / "pyproject.toml").write_text(PYPROJECT, encoding="utf-8")
-    wheel = tmp_path / "wheels" / "one-1-py3-none-any.whl"
-    wheel.parent.mkdir()
-    with zipfile.ZipFile(wheel, "w") as made:
-        made.writestr("one-1.dist-info/METADATA", "Metadata-Version: 2.1\nName: one\nVersion: 1\n")
-        made.writestr("one-1.dist-info/WHEEL", "Wheel-Version: 1.0\nTag: py3-none-any\n")
-        made.writestr("one-1.dist-info/RECORD", "")
-    digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
-    (tmp_path / "requirements.lock").write_text(f"one==1 --hash=sha256:{digest}\n", encoding="utf-8")
+    (tmp_path / "wheels").mkdir()
+    for name, lock in (("one", "requirements.lock"), ("two", "requirements-fleet.lock")):
+        wheel = tmp_path / "wheels" / f"{name}-1-py3-none-any.whl"
+        with zipfile.ZipFile(wheel, "w") as made:
+            made.writestr(f"{name}-1.dist-info/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: 1\n")
+            made.writestr(f"{name}-1.dist-info/WHEEL", "Wheel-Version: 1.0\nTag: py3-none-any\n")
+            made.writestr(f"{name}-1.dist-info/RECORD", "")
+        digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
+        (tmp_path / lock).write_text(f"{name}==1 --hash=sha256:{digest}\n", encoding="utf-8")
     return tmp_path
 
 
-def dev(clone: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def dev(clone: Path, *arguments: str, fleet: str = "") -> subprocess.CompletedProcess[str]:
     environment = {
+        "SYNCER_FLEET": fleet,
         "PATH": os.environ["PATH"],
         "HOME": str(clone),
         "PYTHON": sys.executable,
@@ -83,20 +85,26 @@ def test_a_setup_that_fails_shows_the_errors_and_where_the_whole_output_is(clone
 
 @pytest.mark.storm
 def test_the_setup_says_what_it_does_and_happens_once(clone: Path) -> None:
-    for lines in (
-        [
+    libraries = clone / ".venv/lib" / f"python{sys.version_info[0]}.{sys.version_info[1]}" / "site-packages"
+    for fleet, lines in (
+        ("", [
             "dev: Setting up .venv. This happens once and takes half a minute to three minutes.",
             f"dev:   1 of 3: created .venv with Python {sys.version.split()[0]}",
             "dev:   2 of 3: installing the packages of requirements.lock",
             "dev:   3 of 3: installing syncer",
             "dev: Done.",
-        ],
-        [],
-    ):
-        done = dev(clone, "run")
+        ]),
+        ("", []),
+        ("yes", ["dev: Installing the packages of requirements-fleet.lock, for the tests with a database server."]),
+        ("yes", []),
+    ):  # fmt: skip
+        done = dev(clone, "run", fleet=fleet)
         assert (done.returncode, done.stdout) == (0, "\n"), "what the package's own command prints"
         assert done.stderr.splitlines() == lines
         assert not (clone / ".venv.log").exists()
+        assert [name for name in ("one", "two") if (libraries / f"{name}-1.dist-info").exists()] == (
+            ["one", "two"] if fleet else ["one"]
+        )
 
 
 def test_without_python_it_says_what_to_install(clone: Path) -> None:
