@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from syncer.cli import fleet_status
 from syncer.cli.daemon import SITES_AT_ONCE
 from syncer.cli.settings import Settings
 
@@ -93,3 +94,6 @@ def drain(settings: Settings, host: str | None, no_wait: bool) -> None:
     from syncer.cli.fleet_requests import request_drain
 
     request_drain(settings, host, wait=not no_wait)
+
+
+command.add_command(fleet_status.command, "status")

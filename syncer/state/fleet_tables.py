@@ -67,7 +67,7 @@ _REPORTED: Final = tuple(field.name for field in fields(SiteReport))
 _TIMES: Final = frozenset({"finished", "next_sync", "late_after"})
 _TEXTS: Final = frozenset({"site", "last_sync", "trouble"})
 
-_LONGEST: Final = 1000
+_LONGEST: Final = 500
 """Characters of a text that are read: another host may have written anything."""
 
 

@@ -125,10 +125,24 @@ class LedgerSnapshot:
             )
         return found
 
-    def sharing(self, site: LedgerMember, at: datetime) -> Sharing:
+    def of_project(self, default: Mapping[Bucket, int], at: datetime) -> Mapping[Bucket, BucketStatus]:
+        """Return what is left of each bucket for all sites together at this time of the day.
+
+        `default` are the units a day of a bucket for which no site's config states any.
+        """
+        terms = [noted.terms for noted in self._sites(None, at).values()]
+        limits = {bucket: project_limit(bucket, terms, default[bucket]) for bucket in self.spent}
+        return {
+            bucket: balance(
+                bucket, at, limit=limits[bucket], spent=sum(units.values()), reserve=0, parked=self.parked.get(bucket)
+            )
+            for bucket, units in self.spent.items()
+        }
+
+    def sharing(self, site: LedgerMember | None, at: datetime) -> Sharing:
         """Return which sites use the ledger, what each has spent on the day, and how many keys they use.
 
-        The sites are those that synced in the days before this time, and the one that asks, by name.
+        The sites are those that synced in the days before this time, and the one that asks, if one does, by name.
         """
         sites = self._sites(site, at)
         keys = Counter(noted.key for noted in sites.values() if noted.key)
@@ -146,12 +160,15 @@ class LedgerSnapshot:
         ]
         return Sharing(self.place, shown, len(keys))
 
-    def _sites(self, site: LedgerMember, at: datetime) -> Mapping[str, NotedSite]:
+    def _sites(self, site: LedgerMember | None, at: datetime) -> Mapping[str, NotedSite]:
         """Return the sites that count at this time, and the one that asks, with what its config says now."""
+        counting = {path: noted for path, noted in self.sites.items() if noted.counts(at)}
+        if site is None:
+            return counting
         own = replace(
             self.sites.get(site.site) or NotedSite(site.name, site.terms, None, None), name=site.name, terms=site.terms
         )
-        return {path: noted for path, noted in self.sites.items() if noted.counts(at)} | {site.site: own}
+        return counting | {site.site: own}
 
 
 def look_at_ledger(place: LedgerPlace, day: date) -> LedgerSnapshot:

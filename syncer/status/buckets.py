@@ -86,6 +86,16 @@ class LedgerLooks:
         return snapshot.balances(member, at), snapshot.sharing(member, at)
 
 
+def look_at_project(place: LedgerPlace, at: datetime) -> tuple[Mapping[Bucket, BucketStatus], Sharing]:
+    """Return what is left for all sites of the ledger there together, and who shares it. Raises StateError."""
+    from syncer.config.sections import Quota
+    from syncer.state.shared_ledger import look_at_ledger
+
+    snapshot, quota = look_at_ledger(place, quota_day(at)), Quota()
+    default = {Bucket.STATS: quota.stats_units_per_day, Bucket.GENERAL: quota.general_units_per_day}
+    return snapshot.of_project(default, at), snapshot.sharing(None, at)
+
+
 def _member(config: Config, key: str = "") -> LedgerMember:
     """Return what a shared ledger knows of a site."""
     from syncer.decide.project_quota import SiteTerms

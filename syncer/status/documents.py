@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import TYPE_CHECKING, TypedDict
 
@@ -16,7 +16,9 @@ from syncer.status.report import problem_json
 from syncer.status.sharing import LedgerDocument, sharing_json
 
 if TYPE_CHECKING:
+    from syncer.decide.quota import BucketStatus
     from syncer.state.search import KnownVideo
+    from syncer.state.shared_ledger import Sharing
     from syncer.status.status import Status
 
 Row = dict[str, str | int | bool | None]
@@ -37,7 +39,7 @@ def status_json(status: Status) -> dict[str, object]:
         "site": status.site,
         "syncs": list(status.syncs),
         "next_sync": timestamp(status.next_sync),
-        "quota": quota_json(status),
+        "quota": quota_json(status.buckets, status.sharing),
         "quota_resets": timestamp(status.quota_resets),
         "units_a_day": {"needed": round(demand.needed, 1), "budget": demand.budget},
         "longest_unread": {"video_id": demand.oldest[0], "read_at": timestamp(demand.oldest[1])}
@@ -68,7 +70,9 @@ def status_json(status: Status) -> dict[str, object]:
     }
 
 
-def quota_json(status: Status) -> dict[str, QuotaOfBucket | LedgerDocument | None]:
+def quota_json(
+    buckets: Mapping[Bucket, BucketStatus], sharing: Sharing | None
+) -> dict[str, QuotaOfBucket | LedgerDocument | None]:
     """Return what is left of the day's quota, by bucket, None where that is unknown; and who shares the ledger."""
     of_buckets: dict[str, QuotaOfBucket] = {
         bucket.value: {
@@ -76,9 +80,9 @@ def quota_json(status: Status) -> dict[str, QuotaOfBucket | LedgerDocument | Non
             "left": each.left,
             "parked_until": timestamp(each.parked_until) if each.parked_until else None,
         }
-        for bucket, each in status.buckets.items()
+        for bucket, each in buckets.items()
     }
-    ledger = sharing_json(status.sharing, status.buckets) if status.sharing else None
+    ledger = sharing_json(sharing, buckets) if sharing else None
     return {**dict.fromkeys(bucket.value for bucket in Bucket), **of_buckets, "ledger": ledger}
 
 

@@ -152,7 +152,7 @@ def left_out_json(sites: Sites) -> list[dict[str, str]]:
 def site_quota_json(sources: Sources) -> dict[str, object]:
     """Return the JSON document of the quota of one site. Raises StateError."""
     seen = overview(sources, changes=0).status
-    return {"quota": quota_json(seen), "quota_resets": timestamp(seen.quota_resets)}
+    return {"quota": quota_json(seen.buckets, seen.sharing), "quota_resets": timestamp(seen.quota_resets)}
 
 
 def daemon_json(daemon: DaemonState) -> dict[str, object]:

@@ -1,0 +1,232 @@
+"""How a fleet is: which of its sites and hosts need attention, in words and in JSON."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal, NamedTuple
+
+from syncer.diff_log.lines import timestamp
+from syncer.errors import ExitCode
+from syncer.state.fleet import Fleet, HostRow, SiteRow
+from syncer.wording import ago, counted
+
+HOSTS_NAMED = 3
+"""The hosts that the first sentence names."""
+
+Mark = Literal["wrong", "attention", "busy", "well"]
+
+ORDER: Mapping[Mark, int] = {"wrong": 0, "attention": 1, "busy": 2, "well": 2}
+"""Of sites, by their marks."""
+
+
+class SiteCondition(NamedTuple):
+    """How a site is."""
+
+    row: SiteRow
+    mark: Mark
+    """The most serious of all that is so."""
+    words: str
+    """What it does."""
+    reasons: Sequence[str]
+    """Why it needs attention, a sentence each, the most serious first."""
+
+
+class HostCondition(NamedTuple):
+    """How a host is."""
+
+    row: HostRow
+    state: Literal["running", "draining", "silent", "stopped"]
+    sites: int
+    """How many sites it has."""
+    reason: str | None
+    """Why it needs attention, as a sentence; None: it does not."""
+
+
+class FleetCondition(NamedTuple):
+    """How a fleet is."""
+
+    at: datetime
+    """When, by the server's clock."""
+    outline: str
+    """All of it in one sentence."""
+    hosts: Sequence[HostCondition]
+    sites: Sequence[SiteCondition]
+    """Both with those first that need attention."""
+
+    def moment(self, seconds: int | None) -> datetime | None:
+        """Return a time of a row, by the server's clock."""
+        return None if seconds is None else self.at + timedelta(seconds=seconds)
+
+
+class Outage(NamedTuple):
+    """The server cannot be reached."""
+
+    since: datetime
+    why: str
+    """A sentence without its full stop."""
+
+
+@dataclass(frozen=True, slots=True)
+class FleetView:
+    """What a worker knows of its fleet, in memory. Its times are by the clock of its host."""
+
+    host: str
+    """Where it runs."""
+    fleet: Fleet | None
+    """As it was last read; None: it was not read yet."""
+    read: datetime | None
+    """When that was."""
+    outage: Outage | None = None
+    """Why it could not be read since; None: the last try succeeded."""
+
+
+def condition_of(fleet: Fleet) -> FleetCondition:
+    """Return how a fleet is."""
+    number = Counter(row.host for row in fleet.sites)
+    hosts = [_host(row, number[row.host]) for row in fleet.hosts]
+    by_name = {each.row.host: each for each in hosts}
+    sites = [_site(row, by_name.get(row.host)) for row in fleet.sites]
+    return FleetCondition(
+        fleet.at,
+        _outline(hosts, sites),
+        sorted(hosts, key=lambda host: not host.reason),
+        sorted(sites, key=lambda site: ORDER[site.mark]),
+    )
+
+
+def fleet_json(condition: FleetCondition) -> dict[str, object]:
+    """Return the JSON document of a fleet. All times are by the server's clock."""
+    return {
+        "at": timestamp(condition.at),
+        "outline": condition.outline,
+        "hosts": [
+            {
+                "host": row.host,
+                "state": state,
+                "seen": timestamp(condition.at - timedelta(seconds=row.silent_seconds)),
+                "version": row.version,
+                "sites": sites,
+                "attention": [reason] if reason else [],
+            }
+            for row, state, sites, reason in condition.hosts
+        ],
+        "sites": [_site_json(condition, each) for each in condition.sites],
+    }
+
+
+def view_json(view: FleetView) -> dict[str, object]:
+    """Return the JSON document of what a worker knows of its fleet."""
+    outage = view.outage
+    return {
+        "host": view.host,
+        "read": timestamp(view.read) if view.read else None,
+        "unreachable": {"since": timestamp(outage.since), "message": outage.why} if outage else None,
+        "fleet": fleet_json(condition_of(view.fleet)) if view.fleet else None,
+    }
+
+
+def _host(row: HostRow, sites: int) -> HostCondition:
+    if row.is_silent:
+        since = ago(row.silent_seconds)
+        has = f" It has {counted(sites, 'site')}." if sites else ""
+        reason = f"It has been silent for {since}.{has} Check its worker, and that it reaches the server."
+        return HostCondition(row, "silent", sites, reason)
+    if not row.is_running:
+        reason = f"It is stopped, and has {counted(sites, 'site')}. Start its worker."
+        return HostCondition(row, "stopped", sites, reason if sites else None)
+    return HostCondition(row, "draining" if row.draining else "running", sites, None)
+
+
+def _site(row: SiteRow, host: HostCondition | None) -> SiteCondition:
+    state, report = host.state if host else "stopped", row.report
+    is_alive = state in {"running", "draining"}
+    reasons = [*_wrong(row, host, state)]
+    mark: Mark = "wrong" if reasons else "well"
+    if report.problems:
+        reasons.append(f"There {'is' if report.problems == 1 else 'are'} {counted(report.problems, 'problem')}.")
+    elif report.exit_code and not reasons:
+        reasons.append(f"The last sync ended with exit code {report.exit_code}.")
+    if reasons and mark == "well":
+        mark = "attention"
+    words = "idle" if report.last_sync else "no sync yet"
+    if not is_alive:
+        words = f"host {state}"
+    elif report.running:
+        words, mark = "syncing", "busy" if mark == "well" else mark
+    return SiteCondition(row, mark, words, reasons)
+
+
+def _wrong(row: SiteRow, host: HostCondition | None, state: str) -> Iterator[str]:
+    """Yield why the counts of a site are not updated."""
+    report = row.report
+    if row.is_late and report.late_after is not None:
+        why = ""
+        if state == "silent" and host:
+            why = f" Its host has been silent for {ago(host.row.silent_seconds)}."
+        elif state == "stopped":
+            why = " Its host is stopped."
+        yield f"It is late: a good sync was due {ago(-report.late_after)} ago.{why}"
+    if report.trouble:
+        yield f"The last sync could not run: {report.trouble.strip().rstrip('.')}."
+    elif report.exit_code == ExitCode.NOTHING_ANSWERED:
+        yield "The last sync read nothing from YouTube."
+
+
+def _outline(hosts: Sequence[HostCondition], sites: Sequence[SiteCondition]) -> str:
+    late = sum(site.row.is_late for site in sites)
+    others = sum(bool(site.reasons) for site in sites) - late
+    silent = [host for host in hosts if host.state == "silent"]
+    parts = [f"{counted(len(hosts), 'host')}, {counted(len(sites), 'site')}"]
+    if late:
+        parts.append(f"{counted(late, 'site')} {'is' if late == 1 else 'are'} late")
+    if others:
+        more = f"{others:,} more" if late else counted(others, "site")
+        parts.append(f"{more} need{'s' * (others == 1)} attention")
+    if len(silent) == 1:
+        parts.append(f"host {silent[0].row.host} has been silent for {ago(silent[0].row.silent_seconds)}")
+    elif silent:
+        parts.append(_named(silent, "silent"))
+    for state in ("stopped", "draining"):
+        some = [host for host in hosts if host.state == state and host.sites]
+        parts += [_named(some, state)] if some else []
+    if len(parts) == 1 and sites:
+        parts.append("none needs attention")
+    return f"{'; '.join(parts)}."
+
+
+def _named(hosts: Sequence[HostCondition], state: str) -> str:
+    names = [host.row.host for host in hosts]
+    if len(names) == 1:
+        return f"host {names[0]} is {state}"
+    if len(names) <= HOSTS_NAMED:
+        return f"hosts {', '.join(names[:-1])} and {names[-1]} are {state}"
+    return f"{len(names):,} hosts are {state}"
+
+
+def _site_json(condition: FleetCondition, site: SiteCondition) -> dict[str, object]:
+    report = site.row.report
+
+    def stamp(seconds: int | None) -> str | None:
+        at = condition.moment(seconds)
+        return timestamp(at) if at else None
+
+    return {
+        "site": report.site,
+        "host": site.row.host,
+        "path": site.row.path,
+        "running": report.running,
+        "late": site.row.is_late,
+        "last_sync": report.last_sync,
+        "finished": stamp(report.finished),
+        "exit": report.exit_code,
+        "changed_counts": report.changed_counts,
+        "problems": report.problems,
+        "missing": report.missing,
+        "next_sync": stamp(report.next_sync),
+        "late_after": stamp(report.late_after),
+        "trouble": report.trouble,
+        "attention": list(site.reasons),
+    }
