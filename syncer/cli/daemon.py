@@ -85,6 +85,7 @@ def _run(
 ) -> bool:
     """Run the daemon until it is stopped; return whether all syncs have ended."""
     from contextlib import nullcontext
+    from dataclasses import replace
     from functools import partial
     from random import Random
 
@@ -119,5 +120,6 @@ def _run(
         daemon = Daemon(sites.open_all(), environment, Random(), at_once=sites_at_once, sync_queue=sync_queue)
         path = sites.place_socket()
         shown = Sites(settings.several, sites.current, sites.left_out)
+        shown = replace(shown, fleet=fleet.view) if fleet else shown
         with serving(sites.page, path, shown, counters, settings.environ, lambda: sites.name_socket(path)):
             return daemon.run()

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from syncer.daemon.site import DaemonSite
     from syncer.daemon.systemd import Systemd
     from syncer.daemon.turns import SyncQueue
+    from syncer.status.fleet import FleetView
     from syncer.status_page.metrics import Counters
     from syncer.status_page.reading import Sources
 
@@ -100,6 +101,10 @@ class FleetMember(Protocol):
 
     def refused(self, reads: Mapping[str, SiteConfig], *, are_all: bool) -> Mapping[str, SyncerError]:
         """Return why sites are not synced here, of these configs by path. `are_all`: no other config is there."""
+        ...
+
+    def view(self) -> FleetView:
+        """Return what is known of the fleet, from memory. Safe in any thread."""
         ...
 
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from syncer.control import Control
     from syncer.fleet.worker import FleetWorker
     from syncer.model import ServerAddress
+    from syncer.status.fleet import FleetView
 
 
 class JoinedHost:
@@ -60,6 +61,10 @@ class JoinedHost:
             if name in owners:
                 refused[path] = SiteElsewhere(f"The site {name} is synced on {owners[name]}, so not here")
         return refused
+
+    def view(self) -> FleetView:
+        """Return what is known of the fleet, from memory. Safe in any thread."""
+        return self._worker.view
 
 
 def run_worker(settings: Settings, host: str | None, sites_at_once: int) -> None:

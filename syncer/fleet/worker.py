@@ -10,7 +10,6 @@ import asyncio
 import json
 import logging
 import threading
-import time
 from collections.abc import Callable, Mapping
 from contextlib import closing, suppress
 from dataclasses import dataclass, replace
@@ -25,6 +24,7 @@ from syncer.fleet.queue import Queue
 from syncer.model import ServerAddress
 from syncer.state.fleet import Fleet, SiteReport
 from syncer.state.fleet_tables import BEAT_SECONDS, FleetTables, open_fleet
+from syncer.status.fleet import FleetView, Outage
 from syncer.wording import safe
 
 RETRY_SECONDS: Final = 5.0
@@ -52,18 +52,6 @@ log = logging.getLogger("syncer.daemon")
 
 
 @dataclass(frozen=True, slots=True)
-class FleetView:
-    """What was last read of the fleet."""
-
-    fleet: Fleet | None = None
-    """None: nothing was read yet."""
-    read_at: float = 0.0
-    """When, by the monotonic clock."""
-    trouble: str | None = None
-    """Why the server cannot be used now, in a sentence; None where it can."""
-
-
-@dataclass(frozen=True, slots=True)
 class WorkerEnvironment:
     """What the worker needs from the daemon. All is safe in any thread."""
 
@@ -83,7 +71,8 @@ class FleetWorker:
         self._place = place
         self._host = host
         self._id = uuid4().hex
-        self.view = FleetView()
+        self.view = FleetView(host)
+        """What was last read of the fleet."""
         self._lock = threading.Condition()
         """Guards all below up to the next such note."""
         self._paths: Mapping[str, str] = {}
@@ -234,7 +223,7 @@ class FleetWorker:
         if draining is None:
             raise StateError(f"Another worker is called {self._host} since this one was silent")
         self._reported = states
-        self.view = FleetView(fleet, time.monotonic())
+        self.view = FleetView(self._host, fleet, self._environment.clock())
         self._answer(asked, owners)
         if draining and not self._draining:
             log.info("Draining: no more syncs begin", extra={"event": "draining"})
@@ -257,9 +246,11 @@ class FleetWorker:
     def _note_trouble(self, error: Exception) -> None:
         """Log why the server cannot be used, if that is news."""
         text = safe(str(error).strip()) or type(error).__name__
-        if text != self.view.trouble:
+        outage = self.view.outage
+        if not outage or text != outage.why:
             log.warning("Out of the fleet: %s. Syncs go on without it", text, extra={"event": "fleet-lost"})
-        self.view = replace(self.view, trouble=text)
+        since = outage.since if outage else self._environment.clock()
+        self.view = replace(self.view, outage=Outage(since, text))
 
     def _put(self, site: str, line_up: Callable[[], None]) -> None:
         self._due[site] = line_up

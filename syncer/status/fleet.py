@@ -62,7 +62,7 @@ class FleetCondition(NamedTuple):
 
 
 class Outage(NamedTuple):
-    """The server cannot be reached."""
+    """A worker is out of its fleet: it cannot use the server, or another one has its name."""
 
     since: datetime
     why: str
@@ -75,12 +75,12 @@ class FleetView:
 
     host: str
     """Where it runs."""
-    fleet: Fleet | None
+    fleet: Fleet | None = None
     """As it was last read; None: it was not read yet."""
-    read: datetime | None
+    read: datetime | None = None
     """When that was."""
     outage: Outage | None = None
-    """Why it could not be read since; None: the last try succeeded."""
+    """None: the last try succeeded."""
 
 
 def condition_of(fleet: Fleet) -> FleetCondition:
@@ -123,7 +123,7 @@ def view_json(view: FleetView) -> dict[str, object]:
     return {
         "host": view.host,
         "read": timestamp(view.read) if view.read else None,
-        "unreachable": {"since": timestamp(outage.since), "message": outage.why} if outage else None,
+        "out_of_fleet": {"since": timestamp(outage.since), "message": outage.why} if outage else None,
         "fleet": fleet_json(condition_of(view.fleet)) if view.fleet else None,
     }
 

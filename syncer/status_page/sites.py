@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from syncer.status.fleet import FleetView
     from syncer.status_page.reading import Sources
 
 
@@ -20,3 +21,5 @@ class Sites:
     """Returns the sites by name, in the order of their configs. Safe in any thread; it waits for nothing."""
     left_out: Callable[[], Mapping[str, str]] = dict
     """Returns the absolute paths of the configs that are left out, each with the reason, one finding a line."""
+    fleet: Callable[[], FleetView | None] = lambda: None
+    """Returns what the daemon knows of its fleet, from memory; None: it is in none. Safe in any thread."""
