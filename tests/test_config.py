@@ -219,7 +219,8 @@ def test_a_key_that_is_missing_because_it_is_misspelt_is_one_mistake(collection:
         ),
         ('git: {message: "a\\nb"}\n', "1: git.message: must be one line"),
         ("git: {author: Ada}\n", "1: git.author: must be a name and an email address"),
-        ("git: {remote: 'https://h/r.git'}\n", "1: git.remote: must be the name of a remote"),
+        ("git: {remote: 'https://h/r.git'}\n", "1: git.remote: is a URL and needs `push: true`"),
+        ("git: {commit: true, remote: 'ssh://git@h/r'}\n", "1: git.remote: is a URL and needs `push: true`"),
         ("write: {colour: 1}\n", "1: write.colour: unknown key; the keys here are in_place, min_change, rounding"),
         (
             "write: {brake: {missing: 50}}\n",

@@ -17,6 +17,22 @@ SHIPPED = ROOT / "config" / "syncer.yaml"
 REWRITE = "write the schema again: .venv/bin/python -m tests.config_schema"
 LEAST = "collections: [{directory: content, fields: {video_id: id, counts: {viewCount: views}}}]\n"
 
+REMOTES = [
+    "origin", "forks/ann", "https://git.example.org/ann/site.git", "https://git.example.org:8443/~ann/a@b",
+    "ssh://git.example.org/site", "ssh://git@git.example.org:2222/ann/site.git", "ssh://git@[::1]/site",
+    "git@git.example.org:ann/site.git", "gitea:site", "[::1]:site", "file:///srv/git/site.git",
+]  # fmt: skip
+NO_REMOTES = [
+    "-x", "--upload-pack=x", "-o@host:x", "git@host:-x", "ssh://-oProxyCommand=x/y", "ssh://%2doProxyCommand=x/y",
+    "ext::sh", "ext::sh -c x", "fd::7", "odd::https://host/x", "http://host/x", "git://host/x", "file://host/x",
+    "file://x", "file:x", "https:/host/x", "https://host", "ssh://host/", "host:", "x://y", "C:\\site",
+    "https://host/x?private_token=y", "https://host/x#y", "https://host/a b", "origin ", "",
+]  # fmt: skip
+WITH_SECRETS = [
+    "https://ann:token@host/x", "https://token@host/x", "HTTPS://ann:token@host/x", "ssh://git:token@host/x",
+    "ann:token@host:x", "http://token@host/x",
+]  # fmt: skip
+
 
 @pytest.fixture(scope="module")
 def validator() -> Draft202012Validator:
@@ -50,6 +66,7 @@ def definitions() -> dict[str, dict[str, object]]:
         LEAST,
         LEAST + "schedule: {cron: '0 4 * * 1', timezone: Europe/Berlin, jitter: 0s}\nhistory: {keep: 007d}\n",
         LEAST + "youtube: {endpoint: 'http://127.0.0.1:80/', api_key_file: null}\n",
+        *(LEAST + f"git: {{commit: true, push: true, remote: '{remote}'}}\n" for remote in REMOTES),
         LEAST + "quota: {ledger: ../quota.sqlite3}\n",
         LEAST + "quota: {ledger: 'postgresql://syncer@db.example.com:5432/syncer?sslmode=verify-full'}\n",
         LEAST + "quota: {ledger: 'postgres:///syncer?host=/run/postgresql'}\n",
@@ -76,6 +93,7 @@ def test_the_schema_accepts_what_the_config_accepts(validator: Draft202012Valida
         LEAST + "youtube: {endpoint: 'ftp://a/'}\n",
         LEAST + "youtube: {endpoint: 'https://a/?b'}\n",
         LEAST + "youtube: {api_key: abc}\n",
+        *(LEAST + f"git: {{commit: true, push: true, remote: '{remote}'}}\n" for remote in NO_REMOTES + WITH_SECRETS),
         LEAST + "quota: {reserve: -1}\n",
         LEAST + "quota: {ledger: 'mysql://h/q'}\n",
         LEAST + "quota: {ledger: 'postgresql://user:pass@h/q'}\n",
@@ -86,3 +104,12 @@ def test_the_config_refuses_what_the_schema_refuses(validator: Draft202012Valida
     assert not validator.is_valid(yaml.safe_load(text))
     with pytest.raises(ConfigError):
         parse_config(text, SHIPPED)
+
+
+@pytest.mark.parametrize("remote", NO_REMOTES + WITH_SECRETS)
+def test_the_remote_is_no_option_no_command_and_no_secret(remote: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse_config(f"{LEAST}git: {{commit: true, push: true, remote: '{remote}'}}\n", SHIPPED)
+    [said] = str(caught.value).splitlines()
+    assert ("replace a password or a token" if remote in WITH_SECRETS else "must be the name of a remote") in said
+    assert "token@" not in said

@@ -11,7 +11,7 @@ from syncer.commit.uncommitted import CommitScope, named_by_git, new_data_files
 from syncer.errors import GitError
 from syncer.git.advance import move_with_tree
 from syncer.git.objects import write_commit
-from syncer.git.remote import PushRejected, Remote, common, fetch, push, require_remote, unpushed, upstream_of
+from syncer.git.remote import PushRejected, Remote, common, fetch, push, unpushed, upstream_of
 from syncer.git.repository import Tip, between, descends_from
 from syncer.wording import counted
 
@@ -39,7 +39,8 @@ def push_counts(scope: CommitScope, remote: Remote, wording: Wording, author: Au
         upstream = fetch(repository, remote, tip.branch)
         if not descends_from(repository, tip.commit, upstream):
             _require_own(scope, remote, tip, wording.template, commit)
-            commit = _rebuild(scope, tip, upstream, wording, author)
+            base = common(repository, upstream, tip.commit)
+            commit = rebuild(scope, tip, upstream, wording, author, base=base)
             failure = late
     raise failure
 
@@ -47,7 +48,6 @@ def push_counts(scope: CommitScope, remote: Remote, wording: Wording, author: Au
 def _require_own(scope: CommitScope, remote: Remote, tip: Tip, template: str | None, made_now: str | None) -> bool:
     """Return whether there is something to push. Raises GitError if some of it is the author's."""
     repository = scope.repository
-    require_remote(repository, remote.name)
     found = sort_out(scope, unpushed(repository, remote, tip), form(template), made_now)
     upstream = None
     if found.others:
@@ -65,14 +65,14 @@ def _require_own(scope: CommitScope, remote: Remote, tip: Tip, template: str | N
     return found.own > 0
 
 
-def _rebuild(scope: CommitScope, tip: Tip, upstream: str, wording: Wording, author: Author) -> str | None:
+def rebuild(scope: CommitScope, tip: Tip, upstream: str, wording: Wording, author: Author, *, base: str) -> str | None:
     """Move the branch to the remote's new commits, and replace syncer's commits with a new one on top of them.
 
-    Return the new commit; None if the remote has the counts already. Raises GitError, also if syncer's commits contain
-    pages outside this sync: their counts would be lost.
+    Syncer's commits are those after `base`. Return the new commit; None if the remote has the counts already. Raises
+    GitError, also if syncer's commits contain pages outside this sync: their counts would be lost.
     """
     repository = scope.repository
-    own = between(repository, common(repository, upstream, tip.commit), tip.commit)
+    own = between(repository, base, tip.commit)
     other_files = {difference.path for difference in own} - {path for path, _ in named_by_git(scope)}
     if other_files:
         raise GitError(

@@ -304,13 +304,6 @@ def check_author(author: str) -> str:
     return author
 
 
-def check_remote(remote: str) -> str:
-    """Return the name unchanged if a remote can have it."""
-    if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.\-/]*", remote):
-        raise ValueError("must be the name of a remote, such as `origin`, not its URL")
-    return remote
-
-
 def check_storable(interval: timedelta) -> timedelta:
     """Return the time unchanged if what was read with a key alone may be stored for so long."""
     if interval > LONGEST_UNAUTHORIZED:

@@ -36,7 +36,6 @@ from syncer.config.formats import (
     check_listen,
     check_name,
     check_path,
-    check_remote,
     check_text,
     check_variable,
     duration,
@@ -45,6 +44,7 @@ from syncer.config.formats import (
     parse_part,
     parse_timezone,
 )
+from syncer.config.git_remote import REMOTE_PATTERN, check_remote
 from syncer.config.mapping import BrokenRules
 from syncer.config.page_sections import (
     Collection,
@@ -80,6 +80,7 @@ _Endpoint = Annotated[
 _Ledger = Annotated[
     str, AfterValidator(check_ledger), WithJsonSchema({"type": "string", "minLength": 1, "pattern": LEDGER_PATTERN})
 ]
+_Remote = Annotated[str, AfterValidator(check_remote), WithJsonSchema({"type": "string", "pattern": REMOTE_PATTERN})]
 _Part = Annotated[int, PlainValidator(parse_part), WithJsonSchema({"type": "string", "pattern": PART_PATTERN})]
 _Units = Annotated[int, Field(ge=1, le=1_000_000_000)]
 
@@ -213,8 +214,9 @@ class Git(Section):
 
     commit: bool = Field(default=False, description="Whether a sync commits the counts that it wrote.")
     push: bool = Field(default=False, description="Whether the commit is pushed, never by force.")
-    remote: Annotated[str, AfterValidator(check_remote)] = Field(
-        default="origin", description="The name of the remote to push to."
+    remote: _Remote = Field(
+        default="origin",
+        description="The name of the remote to push to; or its URL, for a clone in which nobody works.",
     )
     message: Annotated[str, AfterValidator(check_first_line)] | None = Field(
         default=None,
@@ -231,6 +233,8 @@ class Git(Section):
     def _push_commits(self) -> Self:
         if self.push and not self.commit:
             raise BrokenRules([(("push",), "needs `commit: true`: there is nothing to push without commits")])
+        if ":" in self.remote and not self.push:
+            raise BrokenRules([(("remote",), "is a URL and needs `push: true`: nobody looks at the clone")])
         return self
 
 

@@ -26,6 +26,8 @@ class Remote(NamedTuple):
     name: str
     stopped: Callable[[], bool]
     """Whether to stop a push or a fetch early."""
+    require_owner: Callable[[], None] = lambda: None
+    """Called right before each push; raises GitError if another host owns the site."""
 
 
 class PushRejected(GitError):
@@ -40,17 +42,31 @@ def upstream_of(repository: Repository, remote: Remote, branch: str) -> str:
     return branch
 
 
-def has_remote(repository: Repository, name: str) -> bool:
-    """Whether there is a remote of this name. Raises GitError."""
-    return name in git(repository.top, "remote").splitlines()
+def find_remote(repository: Repository, place: str) -> str | None:
+    """Return the name of the remote that has this name or, with a colon in it, this URL; None if there is none.
+
+    Raises GitError.
+    """
+    if ":" not in place:
+        return place if place in git(repository.top, "remote").splitlines() else None
+    settings = git_or_none(repository.top, "config", "-z", "--get-regexp", r"^remote\..*\.url$") or ""
+    named = (setting.partition("\n") for setting in settings.split("\0"))
+    return next((key.removeprefix("remote.").removesuffix(".url") for key, _, url in named if url == place), None)
 
 
-def require_remote(repository: Repository, name: str) -> None:
-    """Raise GitError if there is no remote of this name."""
-    if not has_remote(repository, name):
+def require_remote(repository: Repository, place: str) -> str:
+    """Return the name of the remote that has this name or this URL. Raises GitError if there is none."""
+    name = find_remote(repository, place)
+    if name is None and ":" in place:
         raise GitError(
-            f"there is no remote called {name}; run `git remote add {name} URL`, or set `git.remote` in the config"
+            f"no remote has the URL {place}; run `git remote set-url origin {place}`, or correct `git.remote` in the"
+            " config"
         )
+    if name is None:
+        raise GitError(
+            f"there is no remote called {place}; run `git remote add {place} URL`, or set `git.remote` in the config"
+        )
+    return name
 
 
 def unpushed(repository: Repository, remote: Remote, tip: Tip) -> list[str]:
@@ -62,7 +78,7 @@ def unpushed(repository: Repository, remote: Remote, tip: Tip) -> list[str]:
     there = _known(remote, upstream_of(repository, remote, tip.branch))
     if git_or_none(repository.top, "rev-parse", "--quiet", "--verify", there) is None:
         there = f"--remotes={remote.name}"
-    return git(repository.top, "rev-list", tip.commit, "--not", there, "--").splitlines()
+    return commits_since(repository, tip, there)
 
 
 def push(repository: Repository, remote: Remote, tip: Tip) -> None:
@@ -89,6 +105,7 @@ def push(repository: Repository, remote: Remote, tip: Tip) -> None:
 
 
 def _push(repository: Repository, remote: Remote, refspec: str, *options: str) -> None:
+    remote.require_owner()
     try:
         git(repository.top, "push", "--no-verify", "--no-follow-tags", "--recurse-submodules=no", *options, remote.name,
             refspec, timeout=NETWORK_TIMEOUT, stopped=remote.stopped)  # fmt: skip
@@ -107,9 +124,27 @@ def fetch(repository: Repository, remote: Remote, branch: str) -> str:
     return git(repository.top, "rev-parse", "--verify", f"{known}^{{commit}}").strip()
 
 
+def fork_point(repository: Repository, remote: Remote, tip: Tip, upstream: str) -> str:
+    """Return the newest commit of the branch that its remote has, or had: git's log of references knows the latter.
+
+    So commits that were removed there are none of the branch's own. Raises GitError, also if there is no such commit.
+    """
+    there = _known(remote, upstream_of(repository, remote, tip.branch))
+    found = git_or_none(repository.top, "merge-base", "--fork-point", there, tip.commit)
+    return found or common(repository, upstream, tip.commit)
+
+
+def commits_since(repository: Repository, tip: Tip, *known: str) -> list[str]:
+    """Return the branch's commits that are in none of the known ones, newest first. Raises GitError."""
+    return git(repository.top, "rev-list", tip.commit, "--not", *known, "--").splitlines()
+
+
 def common(repository: Repository, commit: str, other: str) -> str:
     """Return the newest commit that both contain. Raises GitError, also if there is none."""
-    return git(repository.top, "merge-base", commit, other).strip()
+    found = git_or_none(repository.top, "merge-base", commit, other)
+    if found is None:
+        raise GitError("the remote's branch has no commit in common with the one here; clone the remote again")
+    return found
 
 
 def _known(remote: Remote, name: str) -> str:

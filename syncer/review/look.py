@@ -31,7 +31,7 @@ from syncer.decide.thresholds import HeldBackCounts
 from syncer.decide.unconfirmed import sharp_drops
 from syncer.diff_log.lines import LOG
 from syncer.errors import ExitCode, GitError, UsageError
-from syncer.git.remote import Remote, has_remote, unpushed
+from syncer.git.remote import Remote, find_remote, unpushed
 from syncer.git.repository import find_repository, head_of, tip_of
 from syncer.model import Detail, Problem, ProblemKind
 from syncer.state.database import open_state
@@ -117,8 +117,9 @@ def look(config: Config, paths: Collection[str]) -> Review:
         Problem(ProblemKind.NOT_COMMITTED, "git", text) for text in (*unseen, *refused_data_files(scope, head))
     ]
     tip = tip_of(scope.repository) if config.git.push and not paths else None
-    if tip and has_remote(scope.repository, config.git.remote):
-        commits = unpushed(scope.repository, Remote(config.git.remote, lambda: False), tip)
+    name = find_remote(scope.repository, config.git.remote) if tip else None
+    if tip and name:
+        commits = unpushed(scope.repository, Remote(name, lambda: False), tip)
         claimed = sort_out(scope, commits, form(config.git.message), made_now=None).claimed
         if claimed:
             what = f"{describe_claimed(claimed)}; push {'it' if len(claimed) == 1 else 'them'} yourself"
@@ -134,8 +135,8 @@ def is_pushed(config: Config) -> bool:
     """Whether all that syncer wrote is committed and pushed, as far as git knows here. Raises StateError."""
     with suppress(GitError):  # then the next sync says what is wrong
         scope = scope_of(config, ())
-        tip, remote = tip_of(scope.repository), Remote(config.git.remote, lambda: False)
-        if tip and has_remote(scope.repository, remote.name) and not unpushed(scope.repository, remote, tip):
+        tip, name = tip_of(scope.repository), find_remote(scope.repository, config.git.remote)
+        if tip and name and not unpushed(scope.repository, Remote(name, lambda: False), tip):
             waiting = waiting_since(scope, tip.commit)
             return not any(file.unidentified or any(write for _, _, write in file.counts) for file in waiting)
     return False

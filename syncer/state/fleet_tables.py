@@ -192,6 +192,19 @@ def open_fleet(place: ServerAddress) -> FleetTables:
     return tables
 
 
+def find_owner(place: ServerAddress, site: str) -> str | None:
+    """Return the host that has a site; None if no host has, or if the server has a ledger but no fleet.
+
+    Raises StateError as `open_fleet`.
+    """
+    with closing(FleetTables(connect(place), place)) as tables:
+        with tables.read() as connection:
+            if not _version(connection):
+                return None
+        _require_version(tables)
+        return tables.owner(site)
+
+
 def create_fleet(place: ServerAddress, queue: str, migrations: Sequence[tuple[str, str]]) -> bool:
     """Create the tables of a fleet beside those of the ledger, or update them; return whether that changed anything.
 

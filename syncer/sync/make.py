@@ -3,6 +3,7 @@
 Each stage is a function, with the file that it is in, and what it calls for the work itself.
 
     open_for_writing    sync/open_state       takes the lock, and settles what a crash left behind; not in a dry run
+    | take_over         sync/publish          what others pushed, if the config has the remote's URL (commit/follow)
     | open_data_file    sync/write_data_file  the counts in the data file, if `write.to` says that they are there
     | _scan             sync/make             the pages with their videos and counts (content/walk, content/scan)
     | begin_sync        state/syncs           the sync's number in the state
@@ -104,8 +105,10 @@ def make_sync(
     matches nothing), ContentGone, StateError, Locked, and Stopped (cancelled before anything was done).
     """
     site = os.path.realpath(config.site)
-    require_directories(config)
-    if config.write.file is not None:  # before anything is written, the state included
+    follows = ":" in config.git.remote and not options.dry_run  # only a URL has one
+    if not follows:
+        require_directories(config)
+    if config.write.file is not None and not follows:  # before anything is written, the state included
         from syncer.content.data_file import read_data_file
 
         read_data_file(site, config.write.file, config.collection_models())
@@ -118,7 +121,13 @@ def make_sync(
     while True:
         try:
             with open_for_writing(config, clock=environment.clock, sleep=environment.sleep, lost=lost) as state:
-                report = _sync_with_ledger(begin(config, options, environment, listener, state, started=started))
+                sync = begin(config, options, environment, listener, state, started=started)
+                if follows:
+                    from syncer.sync.publish import take_over
+
+                    take_over(sync)
+                    require_directories(config)
+                report = _sync_with_ledger(sync)
                 try:
                     forget_old(config, state.database, environment)
                 except StateError as error:  # pages and report are written: the next sync tries again

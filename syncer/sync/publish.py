@@ -6,8 +6,10 @@ import os
 from collections.abc import Iterable, Iterator
 from functools import partial
 from itertools import chain, groupby
+from pathlib import Path
 
 from syncer.commit.build import Author, commit_counts, require_tip
+from syncer.commit.follow import follow
 from syncer.commit.message import Wording
 from syncer.commit.push import push_counts
 from syncer.commit.uncommitted import CommitScope, describe_unseen, find_unseen, refused_data_files
@@ -16,7 +18,7 @@ from syncer.content.walk import Candidate, candidate_of, walk_written, with_pare
 from syncer.diff_log.lines import LOG
 from syncer.errors import GitError
 from syncer.git.objects import tidy
-from syncer.git.remote import Remote
+from syncer.git.remote import Remote, require_remote
 from syncer.git.repository import find_repository, repositories_within
 from syncer.model import Problem, ProblemKind, VideoId
 from syncer.state.mappings import with_former
@@ -33,10 +35,10 @@ def publish(sync: Sync, pages: Pages, missing: Iterable[VideoId]) -> None:
     """Commit the new counts of these pages, and push, if the config says so. The message names the `missing` videos."""
     settings, tally, cancelled = sync.config.git, sync.tally, sync.environment.cancelled
     kind = ProblemKind.NOT_COMMITTED
+    not_followed = any(problem.kind is ProblemKind.NOT_PUSHED for problem in tally.problems)
     try:
         scope = _scope(sync, pages)
-        author = Author(settings.author)
-        wording = Wording(settings.message, tally.sync, sorted(missing), partial(count_pages_of, sync.database))
+        author, wording = Author(settings.author), _wording(sync, missing)
         paths = chain((page.path for page in pages), filter(None, [sync.config.write.file]))
         tally.problems += [Problem(kind, "git", text) for text in _describe_nested_repositories(scope, paths)]
         summary, filtered, unidentified = commit_counts(scope, wording, author)
@@ -56,17 +58,45 @@ def publish(sync: Sync, pages: Pages, missing: Iterable[VideoId]) -> None:
         log_committed(tally.commit)
         if tally.commit:
             tidy(scope.repository)
-        if settings.push and not cancelled():
+        if settings.push and not cancelled() and not not_followed:
             kind = ProblemKind.NOT_PUSHED
-            tally.commit = push_counts(scope, Remote(settings.remote, cancelled), wording, author, tally.commit)
+            tally.commit = push_counts(scope, _remote(sync, scope), wording, author, tally.commit)
             tally.pushed_to = settings.remote
             log_pushed(tally, settings.remote)
     except (GitError, OSError) as error:
         tally.problems.append(Problem(kind, "git", f"{error}"))
 
 
-def _scope(sync: Sync, pages: Pages) -> CommitScope:
-    """Return what to commit. Raises GitError if there is no repository, or no time for so many pages."""
+def take_over(sync: Sync) -> None:
+    """Take over what others pushed, before a sync looks at the pages. If that fails, the sync pushes nothing either."""
+    try:
+        scope = _scope(sync, None)
+        follow(scope, _remote(sync, scope), _wording(sync, ()), Author(sync.config.git.author))
+    except (GitError, OSError) as error:
+        what = f"what others pushed was not taken over, so this sync pushes nothing: {error}"
+        sync.tally.problems.append(Problem(ProblemKind.NOT_PUSHED, "git", what))
+
+
+def _wording(sync: Sync, missing: Iterable[VideoId]) -> Wording:
+    return Wording(sync.config.git.message, sync.tally.sync, sorted(missing), partial(count_pages_of, sync.database))
+
+
+def _remote(sync: Sync, scope: CommitScope) -> Remote:
+    """Return where the site is pushed, if this host still owns it. Raises GitError if there is no such remote."""
+    name, cancelled = require_remote(scope.repository, sync.config.git.remote), sync.environment.cancelled
+    place = sync.config.ledger_place
+    if place is None or isinstance(place, Path):
+        return Remote(name, cancelled)
+    from syncer.sync.site_owner import require_owner
+
+    return Remote(name, cancelled, partial(require_owner, place, sync.config.site_name, sync.environment.host))
+
+
+def _scope(sync: Sync, pages: Pages | None) -> CommitScope:
+    """Return what to commit; without pages, all files of the site that may be some.
+
+    Raises GitError if there is no repository, or no time for so many pages.
+    """
     changed = sync.tally.changed_pages
     if changed > MAX_PAGES_ONCE_CANCELLED and sync.environment.cancelled():
         raise GitError(f"stopped before {changed:,} pages were committed; the next sync commits them")
@@ -79,13 +109,13 @@ def _scope(sync: Sync, pages: Pages) -> CommitScope:
     data_files = [mapped(path) for path in paths_of_file]
     of_pages = [each for each in collections if each.data_file is None]
     former = any(each.fields.former for each in of_pages)
-    only = {page.path for page in pages} if former and options.videos else set(options.paths)
+    only = {page.path for page in pages or ()} if former and options.videos else set(options.paths)
 
     def candidates() -> Iterator[Candidate]:
         yield from data_files
-        if former:  # also what syncer wrote to pages that the config no longer has
+        if former or pages is None:  # also what syncer wrote to pages that the config no longer has
             found = (item for item in walk_written(sync.site, of_pages) if isinstance(item, Candidate))
-            yield from (each for each in found if not (only and only.isdisjoint(with_parents(each.path))))
+            yield from (each for each in found if not (pages and only and only.isdisjoint(with_parents(each.path))))
             return
         for path, same in groupby(pages, key=lambda page: page.path):  # they may have counts from before the data file
             fields = {id(page.fields): page.fields for page in same}  # a file with many videos is several pages
