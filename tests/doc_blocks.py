@@ -12,12 +12,13 @@ import os
 import re
 import shlex
 import subprocess
-import sys
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from syncer.config.sections import Config
+from tests.forks import program
 from tests.ports import free_port
 
 ROOT = Path(__file__).parents[1]
@@ -47,8 +48,7 @@ _AT_THE_END = "trap 'kill $(jobs -p) 2> /dev/null' EXIT"
 _MARK = "\u241e"
 """Printed before the output of each command, to separate the outputs."""
 
-_WRAPPER = f"""\
-#!{sys.executable}
+_WRAPPER = """\
 # syncer, with the YouTube of the tests as the default endpoint, and a free port as the default one.
 import sys
 from syncer.cli.main import main
@@ -57,11 +57,11 @@ from syncer.config.sections import Config
 
 def parse_config(text, file, parse=parse.parse_config):
     config = parse(text, file)
-    changes = {{{{}}}}
-    if config.youtube.endpoint == {{default!r}}:
-        changes["youtube"] = config.youtube.model_copy(update={{{{"endpoint": {{url!r}}}}}})
+    changes = {{}}
+    if config.youtube.endpoint == {default!r}:
+        changes["youtube"] = config.youtube.model_copy(update={{"endpoint": {url!r}}})
     if config.status_page and config.status_page.listen == "127.0.0.1:8787":
-        changes["status_page"] = config.status_page.model_copy(update={{{{"listen": "127.0.0.1:0"}}}})
+        changes["status_page"] = config.status_page.model_copy(update={{"listen": "127.0.0.1:0"}})
     return config.model_copy(update=changes)
 
 parse.parse_config = parse_config
@@ -127,7 +127,6 @@ def run_page(page: Path, home: Path, url: str) -> list[tuple[Command, str]]:
 
     `url` is the address of the YouTube for it.
     """
-    _install(home, url)
     done: list[Command] = []
     script = [_AT_THE_END, f"cd {home}/site" if (home / "site").exists() else f"cd {home}"]
     for block in blocks(page):
@@ -138,7 +137,8 @@ def run_page(page: Path, home: Path, url: str) -> list[tuple[Command, str]]:
                 text = f"{command.text} &" if block.detail == "second-terminal" else command.text
                 script.append(f"ended=$?; printf '%s' '{_MARK}'; (exit $ended)\n{_typed(text)}")
                 done.append(command)
-    printed = _with_free_ports("\n".join(script), home).replace(str(home), HOME)
+    with _installed(home, url):
+        printed = _with_free_ports("\n".join(script), home).replace(str(home), HOME)
     return list(zip(done, printed.split(_MARK)[1:], strict=True))
 
 
@@ -193,15 +193,15 @@ def plain(output: str) -> str:
     return "".join(f"{line.rstrip()}\n" for line in output.rstrip().splitlines())
 
 
-def _install(home: Path, url: str) -> None:
-    wrapper = home / "bin" / "syncer"
-    wrapper.parent.mkdir()
-    default = Config.model_fields["youtube"].get_default(call_default_factory=True).endpoint
-    wrapper.write_text(_WRAPPER.format(default=default, url=url), encoding="utf-8")
-    wrapper.chmod(0o755)
+@contextmanager
+def _installed(home: Path, url: str) -> Iterator[None]:
+    (home / "bin").mkdir()
     (home / ".gitconfig").write_text(
         "[user]\n\tname = Ann\n\temail = ann@localhost\n[core]\n\tautocrlf = false\n[init]\n\tdefaultBranch = main\n"
     )
+    default = Config.model_fields["youtube"].get_default(call_default_factory=True).endpoint
+    with program(home / "bin" / "syncer", _WRAPPER.format(default=default, url=url)):
+        yield
 
 
 def _bash(script: str, home: Path) -> str:
