@@ -12,6 +12,7 @@ import sys
 import textwrap
 import time
 from collections.abc import Iterator, Mapping
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ import yaml
 from syncer.demo import PACKAGE
 from syncer.simulator.server import Simulator
 from syncer.simulator.world import World
+from tests import forks
 from tests.doc_blocks import DOCS, ROOT, Block, blocks, git
 from tests.examples import PROVING
 from tests.places import need
@@ -153,8 +155,23 @@ def text(page: str) -> str:
     return (HOW_TO / page).read_text(encoding="utf-8")
 
 
+@pytest.fixture
+def runner(home: Path, bare: dict[str, str], request: pytest.FixtureRequest) -> None:
+    """A Python of its own with pip, first on the PATH. What pip would download is borrowed, but for `./dev prove`."""
+    borrows = not PROVING and find_spec("pip") is not None
+    done(f"python3 -m venv {'--without-pip' if borrows else ''} runner", home, bare)
+    bare["PATH"] = f"{home}/runner/bin:{bare['PATH']}"
+    if not borrows:
+        request.getfixturevalue("package_index")
+        return
+    packages = done("python3 -c 'import site; print(site.getsitepackages()[0])'", home, bare).strip()
+    (Path(packages) / "borrowed.pth").write_text(f"{Path(pytest.__file__).parents[1]}\n", encoding="utf-8")
+    program(home / "runner" / "bin", "pip", '#!/bin/sh\nexec python3 -m pip "$@"\n')
+    bare |= {"PIP_NO_INDEX": "1", "PIP_NO_BUILD_ISOLATION": "0"}  # as pip reads it: `--no-build-isolation`
+
+
 @pytest.mark.storm
-@pytest.mark.usefixtures("package_index")
+@pytest.mark.usefixtures("runner")
 def test_the_workflow_syncs_commits_and_pushes(home: Path, bare: dict[str, str]) -> None:
     workflow = yaml.safe_load(block("run-in-github-actions.md", "jobs:", "text").text)
     site = home / "site"
@@ -169,8 +186,6 @@ def test_the_workflow_syncs_commits_and_pushes(home: Path, bare: dict[str, str])
     copy = block("run-in-github-actions.md", "git -C ~/syncer archive").text.replace("~/syncer", str(ROOT))
     done(f"git config user.name Ann; git config user.email ann@localhost; {copy}", site, bare)
     git(site, "push", "--quiet")
-    done("python3 -m venv runner", home, bare)
-    bare["PATH"] = f"{home}/runner/bin:{bare['PATH']}"
     for step in workflow["jobs"]["sync"]["steps"]:
         if "run" in step:
             key = {"YOUTUBE_API_KEY": KEY} if "YOUTUBE_API_KEY" in step.get("env", {}) else {}
@@ -288,14 +303,22 @@ def wait_for_port(port: int) -> None:
     pytest.fail(f"nothing listens on port {port}")
 
 
-def test_many_sites_are_collected_checked_synced_and_named_as_the_page_types_it(tmp_path: Path) -> None:
+@pytest.fixture
+def path(tmp_path: Path) -> Iterator[str]:
+    """A PATH with syncer."""
+    (tmp_path / "bin").mkdir()
+    with forks.program(tmp_path / "bin" / "syncer", "from syncer.__main__ import main; raise SystemExit(main())"):
+        yield f"{tmp_path}/bin:{os.environ['PATH']}"
+
+
+def test_many_sites_are_collected_checked_synced_and_named_as_the_page_types_it(tmp_path: Path, path: str) -> None:
     page = "serve-many-sites.md"
     home = tmp_path / "home"
     for name, video in (("blog", "dQw4w9WgXcQ"), ("shop", "jNQXAC9IVRw")):
         (home / name / "content").mkdir(parents=True)
         text = f"---\nvideo_id: {video}\nviewcount: 5\n---\n"
         (home / name / "content/page.md").write_text(text, encoding="utf-8")
-    variables = {"HOME": str(home), "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    variables = {"HOME": str(home), "PATH": path}
     done(block(page, "mkdir ~/sites.d").text, home, variables)
     collect = block(page, "syncer init ~/blog").text
     done(collect, home, variables)
@@ -315,13 +338,13 @@ def test_many_sites_are_collected_checked_synced_and_named_as_the_page_types_it(
     assert "viewcount" in done(block(page, "sites.d/blog.yaml log").text, home, variables)
 
 
-def test_a_site_is_checked_before_it_is_added_as_the_page_types_it(tmp_path: Path) -> None:
+def test_a_site_is_checked_before_it_is_added_as_the_page_types_it(tmp_path: Path, path: str) -> None:
     page = "serve-many-sites.md"
     home = tmp_path / "home"
     for name, video in (("blog", "dQw4w9WgXcQ"), ("news", "jNQXAC9IVRw")):
         (home / name / "content").mkdir(parents=True)
         (home / name / "content/page.md").write_text(f"---\nvideo_id: {video}\nviewcount: 5\n---\n", encoding="utf-8")
-    variables = {"HOME": str(home), "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    variables = {"HOME": str(home), "PATH": path}
     variables["YOUTUBE_API_KEY"] = KEY
     done(block(page, "mkdir ~/sites.d").text + block(page, "syncer init ~/blog").text, home, variables)
     done(block(page, "syncer init ~/news").text, home, variables)
