@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 from syncer.front_matter.find import find
@@ -72,10 +74,12 @@ def block(text: str) -> bytes:
 
 def difference(old: bytes, new: bytes) -> tuple[bytes, bytes]:
     """Return what is left of both when the common beginning and the common end are cut off."""
-    start = next((place for place, pair in enumerate(zip(old, new, strict=False)) if pair[0] != pair[1]), None)
-    if start is None:
-        start = min(len(old), len(new))
-    end = 0
-    while end < min(len(old), len(new)) - start and old[-1 - end] == new[-1 - end]:
-        end += 1
+    shorter = min(len(old), len(new))
+    start = _longest(shorter, lambda size: old[:size] == new[:size])
+    end = _longest(shorter - start, lambda size: old[len(old) - size :] == new[len(new) - size :])
     return old[start : len(old) - end], new[start : len(new) - end]
+
+
+def _longest(limit: int, is_common: Callable[[int], bool]) -> int:
+    """Return the largest size up to a limit that two texts have in common."""
+    return bisect_left(range(1, limit + 1), True, key=lambda size: not is_common(size))
