@@ -33,6 +33,7 @@ OPTIONS = {
     "shared_buffers": "16MB",
     "max_connections": "200",
     "autovacuum": "off",
+    "authentication_timeout": "5s",
     "lc_messages": "C",
 }
 

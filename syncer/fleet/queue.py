@@ -6,6 +6,7 @@ in hand at a time. A job may be repeated at will: the site's state decides what 
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import socket
@@ -13,10 +14,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from hashlib import blake2b
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from procrastinate import App, PsycopgConnector
-from procrastinate.exceptions import AlreadyEnqueued, ConnectorException
+from procrastinate.exceptions import AlreadyEnqueued, ConnectorException, ProcrastinateException
 from procrastinate.jobs import Status
 from procrastinate.schema import SchemaManager
 from procrastinate.utils import utcnow
@@ -67,7 +68,8 @@ class Queue:
     async def opened(cls, place: ServerAddress, host: str) -> AsyncIterator[Queue]:
         """Yield the queue; close its connections in the end. Raises StateError, also where the block loses it."""
         logging.getLogger("procrastinate").setLevel(logging.CRITICAL)  # what fails is logged as syncer's own
-        logging.getLogger("psycopg.pool").setLevel(logging.CRITICAL)
+        logging.getLogger("psycopg").setLevel(logging.CRITICAL)
+        asyncio.get_running_loop().set_exception_handler(_ignore_lost_server)
         connections: list[_Connection] = []
 
         async def configure(connection: _Connection) -> None:
@@ -110,7 +112,7 @@ class Queue:
 
     async def defer(self, site: str, *, triggered: bool = False) -> int:
         """Put a job into the queue, unless the same waits there already; return its number."""
-        lock = f"{site}\n{'triggered' if triggered else 'due'}"
+        lock = f"{'triggered' if triggered else 'due'} {site}"  # one line: Procrastinate reads it in a message
         task = self._app.configure_task(TASK, queue=self._name, lock=site, queueing_lock=lock)
         try:
             return await task.defer_async(site=site, triggered=triggered)
@@ -131,6 +133,12 @@ class Queue:
         for connection in self._connections:
             with suppress(Exception), socket.socket(fileno=os.dup(connection.fileno())) as copy:  # else it is closed
                 copy.shutdown(socket.SHUT_RDWR)
+
+
+def _ignore_lost_server(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Log what ended a task that nobody waits for, unless it is that the server is lost: that is noticed elsewhere."""
+    if not isinstance(context.get("exception"), ProcrastinateException):
+        loop.default_exception_handler(context)
 
 
 def name_of(host: str) -> str:

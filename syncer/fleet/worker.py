@@ -12,6 +12,7 @@ import logging
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import closing, suppress
+from contextvars import Context
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
@@ -144,7 +145,7 @@ class FleetWorker:
 
     def _call(self, call: Callable[..., object], *arguments: object) -> None:
         with suppress(RuntimeError):  # the loop is closed: the daemon ends
-            self._loop.call_soon_threadsafe(call, *arguments)
+            self._loop.call_soon_threadsafe(call, *arguments, context=Context())  # else logged as about that site
 
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)

@@ -360,7 +360,7 @@ class Events:
     def _run(self, folder: Path, *words: str) -> str:
         """Start a command beside the daemon, with these configs; return what was started."""
         with self._output().open("wb") as file:
-            command = ["-m", "syncer", "-c", str(folder), *words]
+            command = [*self._ground.PROGRAM, "-c", str(folder), *words]
             self._beside.append(Fork(*command, stdout=file.fileno(), stderr=file.fileno()))
         return f"$ syncer {' '.join(words)}"
 

@@ -80,6 +80,9 @@ class SiteGround:
 class Ground:
     """All sites below a directory, and their configs in `sites.d`."""
 
+    PROGRAM: Sequence[str] = ("-m", "syncer")
+    """How a command is started beside the daemon."""
+
     def __init__(self, directory: Path, number: int, pages: int, youtube: AccountedYouTube, every: int) -> None:
         self.work, self._saved = directory / "work", directory / "saved"
         self.youtube = youtube
@@ -123,7 +126,17 @@ class Ground:
         return self.every + JITTER_SECONDS
 
     def prepare(self) -> None:
-        """Make the pages, sync each site once, and keep a copy of everything."""
+        """Make the sites, sync each once, and keep a copy of everything."""
+        self.make()
+        for folder in self.folders:
+            done = run("-m", "syncer", "-c", str(folder), "sync", "-q", timeout=PREPARATION_SECONDS)
+            assert done.returncode == 0, done.stdout + done.stderr
+        for ledger in (self.work / "ledgers").iterdir():
+            ledger.unlink()
+        self.work.rename(self._saved)
+
+    def make(self) -> None:
+        """Make all sites, with pages that have never been synced."""
         self.work.mkdir(parents=True)
         for folder in (*self.folders, self.work / "keys", self.work / "ledgers"):
             folder.mkdir()
@@ -139,12 +152,6 @@ class Ground:
                 in_git(Site(site.root, ""))
                 (site.root / ".git/info/exclude").write_text("/filler\n", encoding="utf-8")
                 Repository(site.root).git("gc", "--quiet")
-        for folder in self.folders:
-            done = run("-m", "syncer", "-c", str(folder), "sync", "-q", timeout=PREPARATION_SECONDS)
-            assert done.returncode == 0, done.stdout + done.stderr
-        for ledger in (self.work / "ledgers").iterdir():
-            ledger.unlink()
-        self.work.rename(self._saved)
 
     @contextmanager
     def restored(self, disks: Collection[str]) -> Iterator[None]:
@@ -210,8 +217,11 @@ class Ground:
                 videos[each] = random.choice(pools[group])
             key = f"key-of-{name}-{random.randbytes(8).hex()}"
             root = self.work / "sites" / name
-            sites.append(SiteGround(name, root, key, quota, place % 5 == 1, list(dict.fromkeys(videos)), {}))
+            sites.append(SiteGround(name, root, key, quota, self._is_in_git(place), list(dict.fromkeys(videos)), {}))
         return [replace(site, sheets=new_sheets(site.videos)) for site in sites]
+
+    def _is_in_git(self, place: int) -> bool:
+        return place % 5 == 1
 
     def _quota_of(self, place: int, number: int) -> Quota:
         """Of four sites two have one ledger, one has another with a share, and one has its own quota."""
