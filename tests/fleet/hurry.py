@@ -10,7 +10,7 @@ import datetime as dt
 import importlib
 import pkgutil
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import syncer
@@ -77,10 +77,10 @@ def _hurry_queue() -> None:
     """Let a worker of the queue say often that it is alive: it is taken for dead after `STALLED_SECONDS`."""
     from procrastinate.worker import Worker
 
-    begin = Worker.__init__
+    begin: Callable[..., None] = Worker.__init__
 
     def begin_in_a_hurry(self: Worker, *parts: Any, **options: Any) -> None:
-        begin(self, *parts, update_heartbeat_interval=IMMEDIATE, **options)
+        begin(self, *parts, **options, update_heartbeat_interval=IMMEDIATE)
 
     setattr(Worker, "__init__", begin_in_a_hurry)  # noqa: B010 - mypy would not have it otherwise
 
