@@ -239,7 +239,8 @@ def _received(connection: socket.socket, number: int) -> bytes:
 
 
 def _serve(connection: socket.socket) -> None:
-    import pytest  # noqa: F401 - what a test has a program run is often a part of a test's file
+    import hypothesis  # noqa: F401 - what a test has a program run is often a part of a test's file
+    import pytest  # noqa: F401
 
     from tests.places import load_all
 

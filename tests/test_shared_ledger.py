@@ -354,7 +354,7 @@ def is_at(goal: int, sent: Path, victim: Fork) -> bool:
 
 
 @pytest.mark.parametrize(
-    ("processes", "limit", "kills"), [(2, 2_000, 6), pytest.param(8, 5_000, 20, marks=pytest.mark.storm)]
+    ("processes", "limit", "kills"), [(2, 2_000, 6), pytest.param(8, 10_000, 20, marks=pytest.mark.storm)]
 )
 def test_processes_that_are_killed_never_spend_more_than_the_limit_and_lose_ten_units_each_at_most(
     path: LedgerPlace, tmp_path: Path, processes: int, limit: int, kills: int
