@@ -21,6 +21,7 @@ from syncer.config.sections import Config, StatusPage
 from syncer.control import DaemonState, SyncProgress, Ticket
 from syncer.errors import SyncerError
 from syncer.state.directory import prepare_directory
+from syncer.status.fleet import FleetView
 from syncer.status.report import report_json
 from syncer.status_page.metrics import Counters, SiteCounters
 from syncer.status_page.reading import Sources
@@ -176,6 +177,7 @@ class ServedSites(Served):
     sources: dict[str, Sources] = field(default_factory=dict)
     left_out: dict[str, str] = field(default_factory=dict)
     counters: Counters = field(default_factory=lambda: Counters(several=True))
+    fleet: FleetView | None = None
 
     def remove(self, name: str) -> None:
         del self.sources[name]
@@ -194,7 +196,7 @@ def served_sites(*sites: Site, names: Sequence[str] = (), now: datetime | None =
         sources[name] = Sources(partial(_same, config), steered[name], lambda: now or datetime.now(UTC))
     first = next(iter(steered.values()))
     page = ServedSites(first, port, path, sites=steered, sources=sources, counters=counters)
-    all_sites = Sites(True, lambda: dict(page.sources), lambda: dict(page.left_out))
+    all_sites = Sites(True, lambda: dict(page.sources), lambda: dict(page.left_out), lambda: page.fleet)
     listen = StatusPage(listen=f"127.0.0.1:{port}")
     with serving(listen, path, all_sites, counters, os.environ, lambda: None):
         try:

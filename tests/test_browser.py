@@ -16,6 +16,8 @@ from syncer.control import LastSync, SyncProgress
 from syncer.simulator.clock import Clock
 from syncer.simulator.server import Simulator
 from syncer.simulator.world import World
+from syncer.state.fleet import Fleet, HostRow, SiteReport, SiteRow
+from syncer.status.fleet import FleetView, Outage
 from tests.daemon_process import Daemon
 from tests.examples import PROVING
 from tests.site import Site, crlf, ids, plain
@@ -85,7 +87,23 @@ def sites_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
                 steered = served.sites[name]
                 steered.daemon_state = replace(steered.daemon_state, **changes)
             served.left_out["/etc/syncer/sites.d/a-long-name-of-a-config.yaml"] = "schedule.evry: unknown key"
+            served.fleet = fleet_view(now)
             yield served.url
+
+
+def fleet_view(now: datetime) -> FleetView:
+    """Three hosts with long names, of which one is silent, and some of whose sites need attention."""
+    hosts = [
+        HostRow(f"{name}.machines.in-a-rack-far-away.example.com", True, seconds, False, "0.1.0")
+        for name, seconds in (("one", 4), ("two", 300), ("three", 2))
+    ]
+    good = SiteReport("", False, "20261122T150003Z-9f2c", -7200, 0, 1234, 0, 1, 14400, 36000, None)
+    reports = [replace(good, site=f"customer-{number:03}") for number in range(20)]
+    reports[7] = replace(reports[7], late_after=-600, trouble=f"/srv/{'long' * 40} is gone")
+    reports[8] = replace(reports[8], problems=3, exit_code=1)
+    reports[9] = replace(reports[9], running=True)
+    sites = [SiteRow(hosts[n % 3].host, f"/srv/{report.site}", report) for n, report in enumerate(reports)]
+    return FleetView(hosts[0].host, Fleet(now, hosts, sites), now, Outage(now, "Cannot read the ledger `x`"))
 
 
 @pytest.fixture(params=SCREENS, ids=str)
@@ -210,6 +228,26 @@ def test_the_numbers_of_a_site_keep_their_names_on_a_phone(sites_page: Page) -> 
     cells = sites_page.locator("tbody tr").first.locator("td").all()[2:5]
     assert [sign_of(cell) for cell in cells] == (["changed ", "problems ", "missing "] if is_narrow else ["", "", ""])
     assert sites_page.get_by_role("columnheader", name="changed").is_visible() != is_narrow
+
+
+def test_the_fleet_is_shown_with_what_needs_attention_first_and_links_to_the_sites_of_this_host(
+    sites_page: Page,
+) -> None:
+    sites_page.goto("/")
+    fleet = sites_page.get_by_role("region", name="Fleet", exact=True)
+    assert "3 hosts, 20 sites; 1 site is late; 1 more needs attention; host two." in fleet.inner_text()
+    assert "has been out of the fleet since" in fleet.inner_text()
+    rows = fleet.get_by_role("region", name="Sites of all hosts").locator("tbody tr")
+    assert rows.first.locator("th").inner_text() == "customer-007"
+    assert sign_of(rows.first.locator("strong")) == "\u2715", "not by colour alone"
+    assert rows.count() == 20
+    assert fleet.get_by_role("link", name="customer-000").is_visible()
+    assert fleet.get_by_role("link", name="customer-007").count() == 0, "it is on another host"
+    for cell in [*rows.first.locator("td").all(), *fleet.locator("table").nth(1).locator("tbody td").all()]:
+        assert cell.is_visible()
+    for selector in ("strong", "td", "th", ".note", ".verdict"):
+        assert contrast(sites_page, f"section:has(#fleet) {selector}") >= 4.5, selector
+    require_that_it_fits(sites_page)
 
 
 def test_the_keyboard_is_enough_to_go_to_a_site_to_another_one_and_back(sites_page: Page) -> None:

@@ -60,14 +60,18 @@ def test_a_site_needs_attention_for_these_reasons(changes: dict[str, object], ma
 def test_one_sentence_says_how_the_fleet_is_and_what_needs_attention_is_first() -> None:
     late = [replace(GOOD, site=name, late_after=-60) for name in ("docs", "shop")]
     silent = replace(ALIVE, host="b", silent_seconds=300)
-    seen = condition_of(fleet(GOOD, *late, hosts=(ALIVE, silent)))
-    assert seen.outline == "2 hosts, 3 sites; 2 sites are late; host b has been silent for 5 minutes."
-    assert [site.row.report.site for site in seen.sites] == ["docs", "shop", "blog"]
+    odd = replace(GOOD, site="zoo", problems=1)
+    seen = condition_of(fleet(GOOD, *late, odd, hosts=(ALIVE, silent)))
+    says = "2 hosts, 4 sites; 2 sites are late; 1 more needs attention; host b has been silent for 5 minutes."
+    assert seen.outline == says
+    assert [site.row.report.site for site in seen.sites] == ["docs", "shop", "zoo", "blog"]
     assert seen.sites[0].reasons == [
         "It is late: a good sync was due 1 minute ago. Its host has been silent for 5 minutes."
     ]
-    assert [(host.row.host, host.state, host.sites) for host in seen.hosts] == [("b", "silent", 3), ("a", "running", 0)]
-    assert seen.sites[2].words == "host silent", "what it did when it was last heard of is not what it does"
+    assert [(host.row.host, host.state, host.sites) for host in seen.hosts] == [("b", "silent", 4), ("a", "running", 0)]
+    assert seen.sites[3][1:] == ("attention", "host silent", []), (
+        "what it did when it was last heard of is not what it does"
+    )
 
 
 @pytest.mark.parametrize(
@@ -148,8 +152,8 @@ def test_it_shows_sites_hosts_and_units_in_a_few_lines(place: ServerAddress, tab
     ]
     assert [line.split()[:3] for line in lines[4:7]] == [
         ["docs", "a", "idle"],
-        ["blog", "a", "idle"],
         ["shop", "b", "host"],
+        ["blog", "a", "idle"],
     ]
     assert [line.split()[:3] for line in lines[8:10]] == [["b", "silent", "1"], ["a", "running", "2"]]
     assert lines[10:] == [

@@ -93,7 +93,7 @@ def condition_of(fleet: Fleet) -> FleetCondition:
         fleet.at,
         _outline(hosts, sites),
         sorted(hosts, key=lambda host: not host.reason),
-        sorted(sites, key=lambda site: ORDER[site.mark]),
+        sorted(sites, key=lambda site: (ORDER[site.mark], not site.reasons)),
     )
 
 
@@ -153,7 +153,7 @@ def _site(row: SiteRow, host: HostCondition | None) -> SiteCondition:
         mark = "attention"
     words = "idle" if report.last_sync else "no sync yet"
     if not is_alive:
-        words = f"host {state}"
+        words, mark = f"host {state}", "attention" if mark == "well" else mark
     elif report.running:
         words, mark = "syncing", "busy" if mark == "well" else mark
     return SiteCondition(row, mark, words, reasons)

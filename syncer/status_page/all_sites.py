@@ -44,7 +44,12 @@ async def all_sites(request: Request) -> Response:
     ledgers = await reads.read_all((str(path), partial(ledger_use, path, each)) for path, each in of_ledgers.items())
     ledger_of = {name: ledgers[str(path)] for path, each in of_ledgers.items() for name in each}
     lines = [site_line(name, sources, ledger_of.get(name)) for name, sources in current.items()]
-    return sites_page(frame_of(request), lines, sites.left_out(), ledgers.values())
+    fleet = None
+    if view := sites.fleet():
+        from syncer.status_page.fleet_section import fleet_section
+
+        fleet = fleet_section(view, current)
+    return sites_page(frame_of(request), lines, sites.left_out(), ledgers.values(), fleet)
 
 
 async def chosen(request: Request) -> Response:

@@ -117,6 +117,12 @@ def moment(at: datetime, *, zone: bool = True) -> Markup:
     return tag("time", utc(at) if zone else utc(at).removesuffix(" UTC"), datetime=timestamp(at.astimezone(UTC)))
 
 
+def minute(at: datetime) -> Markup:
+    """Return a time as text to the minute, in UTC, and in the form for programs."""
+    utc_at = at.astimezone(UTC)
+    return tag("time", f"{utc_at:%Y-%m-%d %H:%M}", datetime=f"{utc_at:%Y-%m-%dT%H:%MZ}")
+
+
 def video_link(frame: Frame, video_id: str, text: str | None = None) -> Markup:
     """Return a link to a video's page here."""
     return tag("a", text or video_id, href=frame.address(f"/videos/{quote(video_id)}"), class_=None if text else "id")

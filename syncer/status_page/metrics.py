@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric, ProcessCollector, generate_latest
 from prometheus_client.core import GaugeMetricFamily
@@ -17,6 +18,9 @@ from syncer.status.build_status import BuildStatus
 from syncer.status.report import SyncReport
 from syncer.status_page.reading import Gauges
 from syncer.youtube.answer import METHODS, Outcome
+
+if TYPE_CHECKING:
+    from syncer.status.fleet import FleetView
 
 OUTCOMES = {
     ExitCode.OK: "ok",
@@ -122,10 +126,13 @@ class Counters:
             return {name: site.registry for name, site in self._sites.items()}
 
 
-def exposition(counters: Counters, gauges: Mapping[str, Gauges | None], *, left_out: int = 0) -> bytes:
+def exposition(
+    counters: Counters, gauges: Mapping[str, Gauges | None], *, left_out: int = 0, fleet: FleetView | None = None
+) -> bytes:
     """Return all metrics in Prometheus' text format.
 
     `gauges` are those of each site; None where its state cannot be read. `left_out`: how many configs are left out.
+    `fleet`: what is known of the daemon's fleet; None: it is in none.
     """
     label = counters.several
     counted = _Together(counters.by_site(), label)
@@ -133,6 +140,8 @@ def exposition(counters: Counters, gauges: Mapping[str, Gauges | None], *, left_
     parts = [_only(counted), counters.process, _only(now)]
     if counters.several:
         parts.append(_only(_OfSites({name: found is not None for name, found in gauges.items()}, left_out)))
+    if fleet:
+        parts.append(_only(_OfFleet(fleet)))
     return b"".join(map(generate_latest, parts))
 
 
@@ -184,6 +193,32 @@ class _OfSites(Collector):
         )
         for site, is_up in self._up.items():
             up.add_metric([site], int(is_up))
+        yield up
+
+
+class _OfFleet(Collector):
+    """The metrics about all sites and hosts of a fleet. What was read before an outage may be wrong: it is left out."""
+
+    def __init__(self, view: FleetView) -> None:
+        self._view = view
+
+    def collect(self) -> Iterator[Metric]:
+        fleet = None if self._view.outage else self._view.fleet
+        text = "1 if the daemon is in its fleet; 0 if not, for example because the database server is out of reach."
+        yield GaugeMetricFamily("syncer_fleet_joined", text, value=int(fleet is not None))
+        if fleet is None:
+            return
+        late = GaugeMetricFamily(
+            "syncer_fleet_site_late", "1 if a site of the fleet is late, 0 otherwise.", labels=["site", "host"]
+        )
+        for site in fleet.sites:
+            late.add_metric([site.report.site, site.host], int(site.is_late))
+        yield late
+        up = GaugeMetricFamily(
+            "syncer_fleet_host_up", "1 if the worker of a host runs; 0 if it is stopped or silent.", labels=["host"]
+        )
+        for host in fleet.hosts:
+            up.add_metric([host.host], int(host.is_running and not host.is_silent))
         yield up
 
 

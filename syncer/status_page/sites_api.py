@@ -20,7 +20,7 @@ from syncer.status_page.explained import explained
 from syncer.status_page.json_response import JsonResponse
 from syncer.status_page.metrics import CONTENT_TYPE, Counters, exposition
 from syncer.status_page.reading import Sources, gauges
-from syncer.status_page.requests import reads_of, sites_of
+from syncer.status_page.requests import found_or_404, reads_of, sites_of
 from syncer.wording import safe
 
 T = TypeVar("T")
@@ -45,6 +45,14 @@ async def names(request: Request) -> Response:
     return JsonResponse({"sites": list(sites.current()), "left_out": left_out_json(sites)})
 
 
+async def fleet(request: Request) -> Response:
+    """Respond to `GET /api/v1/fleet`, from memory."""
+    from syncer.status.fleet import view_json
+
+    view = found_or_404(sites_of(request).fleet(), "This daemon is in no fleet.")
+    return JsonResponse(view_json(view))
+
+
 async def ready(request: Request) -> Response:
     """Respond to `GET /readyz`, from memory."""
     sites = sites_of(request)
@@ -65,7 +73,8 @@ async def metrics(request: Request) -> Response:
     read = await _read_all(request, gauges)
     found = {name: None if isinstance(each, Exception) else each for name, each in read.items()}
     left_out = len(sites_of(request).left_out())
-    text = await run_in_threadpool(partial(exposition, counters, found, left_out=left_out))
+    view = sites_of(request).fleet()
+    text = await run_in_threadpool(partial(exposition, counters, found, left_out=left_out, fleet=view))
     return Response(text, media_type=CONTENT_TYPE)
 
 
@@ -74,6 +83,7 @@ ROUTES = [
     Route("/api/v1/quota", quota),
     Route("/api/v1/sites", names),
     Route("/api/v1/daemon", of_daemon),
+    Route("/api/v1/fleet", fleet),
     Route("/healthz", live),
     Route("/readyz", ready),
     Route("/metrics", metrics),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Literal, NamedTuple
 
 from starlette.responses import HTMLResponse
@@ -13,7 +13,7 @@ from syncer.control import DaemonState
 from syncer.status.attention import WRONG, Need, facts_in_memory, needs_of
 from syncer.status_page.explained import explained
 from syncer.status_page.frame import ALL_SITES, Frame, page, site_prefix
-from syncer.status_page.layout import prose, section
+from syncer.status_page.layout import minute, prose, section
 from syncer.status_page.markup import Child, Markup, tag
 from syncer.status_page.overview import UNITS, progress_of
 from syncer.status_page.reading import LedgerUse, Sources
@@ -62,11 +62,16 @@ def site_line(name: str, sources: Sources, ledger: LedgerUse | Exception | None)
 
 
 def sites_page(
-    frame: Frame, lines: Sequence[SiteLine], left_out: Mapping[str, str], ledgers: Iterable[LedgerUse | Exception]
+    frame: Frame,
+    lines: Sequence[SiteLine],
+    left_out: Mapping[str, str],
+    ledgers: Iterable[LedgerUse | Exception],
+    fleet: Markup | None = None,
 ) -> HTMLResponse:
     """Return the page of all sites, those that need attention first.
 
-    `left_out` are configs and why; `ledgers` are the shared ones, or why one cannot be read.
+    `left_out` are configs and why; `ledgers` are the shared ones, or why one cannot be read; `fleet` is the section
+    about the fleet, if there is one.
     """
     number = Counter(line.mark for line in lines)
     needing = number["wrong"] + number["attention"]
@@ -86,6 +91,7 @@ def sites_page(
         _left_out(left_out) if left_out else None,
         section("Sites", _table(sorted(lines, key=lambda line: ORDER[line.mark])), id_="sites") if lines else None,
         section("Quota ledgers", tag("ul", map(_ledger, ledgers)), units, id_="ledgers") if ledgers else None,
+        fleet,
         here="/",
         refresh=REFRESH_SECONDS if any(line.daemon.running for line in lines) else None,
     )
@@ -131,16 +137,11 @@ def _row(line: SiteLine) -> Markup:
         words, reason = "syncing", progress_of(line.daemon)
     cells: list[Child] = [
         (tag("strong", words, class_=line.mark), (". ", prose(reason)) if reason else None),
-        (_minute(last.finished), ", ", tag("br"), f"{ago((line.at - last.finished).total_seconds())} ago")
+        (minute(last.finished), ", ", tag("br"), f"{ago((line.at - last.finished).total_seconds())} ago")
         if last
         else "-",
         *(f"{number:,}" if isinstance(number, int) else number for number in numbers),
-        _minute(next_sync) if next_sync else "-",
+        minute(next_sync) if next_sync else "-",
     ]
     name = tag("a", line.name, href=f"{site_prefix(line.name)}/")
     return tag("tr", tag("th", name, scope="row"), [tag("td", cell) for cell in cells])
-
-
-def _minute(at: datetime) -> Markup:
-    utc = at.astimezone(UTC)
-    return tag("time", f"{utc:%Y-%m-%d %H:%M}", datetime=f"{utc:%Y-%m-%dT%H:%MZ}")
