@@ -9,6 +9,7 @@ from http.client import HTTPConnection, HTTPException
 
 from syncer.simulator.units import BucketName
 from tests.many_sites.ground import Ground, SiteGround
+from tests.many_sites.pages import Sheet
 from tests.many_sites.process import Line, odd_lines
 from tests.many_sites.promises import broken_promises_of
 
@@ -66,17 +67,36 @@ def wrong_units(ground: Ground, sites: Sequence[SiteGround], limit: int) -> Iter
                 yield f"{site.name}: {own} units of {bucket} are more than its {site.quota.share}%"
 
 
+def counts_now(ground: Ground, site: SiteGround) -> Mapping[tuple[str, str], str]:
+    """Return what YouTube gives now for the videos of a site, by video and count."""
+    world, at = ground.youtube.world, ground.youtube.clock.now()
+    return {
+        (video, count): str(number)
+        for video in site.videos
+        for count, number in (world.statistics(video, at) or {}).items()
+    }
+
+
+def right_pages(ground: Ground, site: SiteGround) -> int:
+    """Return how many pages of a site show all that YouTube gives now, and are else as their author saved them."""
+    now = counts_now(ground, site)
+
+    def is_right(sheet: Sheet) -> bool:
+        slots = sheet.read((site.root / sheet.path).read_bytes())
+        return slots is not None and all(
+            now.get((slot.video, count), text) == text
+            for slot in slots
+            for count, text in (("viewCount", slot.views), ("likeCount", slot.likes))
+        )
+
+    return sum(map(is_right, site.sheets.values()))
+
+
 def wrong_on_disk(ground: Ground) -> Iterator[str]:
     """Counts, bytes, logs and commits, site by site; and each key was used for its own site's videos."""
     youtube, sites = ground.youtube, ground.sites
-    at = youtube.clock.now()
     for site in sites.values():
-        now = {
-            (video, count): str(number)
-            for video in site.videos
-            for count, number in (youtube.world.statistics(video, at) or {}).items()
-        }
-        yield from broken_promises_of(site.facts, youtube.accounts.given, now)
+        yield from broken_promises_of(site.facts, youtube.accounts.given, counts_now(ground, site))
     of_keys = {site.key: set(site.videos) for site in sites.values()} | {"invalid": set()}
     for seen in youtube.accounts.requests:
         if seen.key not in of_keys or (seen.key != "invalid" and not of_keys[seen.key].issuperset(seen.videos)):
