@@ -131,10 +131,11 @@ def _compute_what_is_kept() -> None:
     from syncer.cli.main import main
     from syncer.config.parse import parse_config
     from syncer.state import database, ledger_file
+    from syncer.state.schema import MIGRATIONS
 
     config = Path(__file__).parents[1] / "config" / "syncer.yaml"
     parse_config(config.read_text(encoding="utf-8"), config)  # pydantic and PyYAML prepare themselves
-    database._shape(len(database.MIGRATIONS))
+    database._shape(len(MIGRATIONS))
     ledger_file._shape()
     with redirect_stdout(io.StringIO()):
         main(["--version"])
