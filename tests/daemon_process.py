@@ -27,7 +27,8 @@ class Daemon:
     """A running `syncer daemon`: a fork, or a Python of its own where its memory is looked at.
 
     `program` is the module that is run; another one than `syncer` is no fork. `first` is code that a fork runs before.
-    `config` may be a directory of configs; otherwise it is the site's. `arguments` follow the command.
+    `config` may be a directory of configs; otherwise it is the site's. `arguments` follow the command, which another
+    than `daemon` may be.
     """
 
     def __init__(
@@ -40,7 +41,9 @@ class Daemon:
         first: str = BUSY,
         config: Path | None = None,
         arguments: Sequence[str] = (),
+        command: Sequence[str] = ("daemon",),
     ) -> None:
+        self._command = command
         self.lines: list[str] = []
         self._environment = {**os.environ, "YOUTUBE_API_KEY": KEY, **(environment or {})}
         self._site = site
@@ -53,7 +56,7 @@ class Daemon:
         self._said: queue.Queue[str] = queue.Queue()
 
     def __enter__(self) -> Self:
-        command = ["-m", self._program, "-c", str(self._config), *self._options, "daemon", *self._arguments]
+        command = ["-m", self._program, "-c", str(self._config), *self._options, *self._command, *self._arguments]
         self.process: Fork | subprocess.Popen[str]
         if self._forked:
             if self._first:

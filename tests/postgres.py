@@ -94,6 +94,14 @@ class PostgreSQL:
         create_ledger(place)
         return place
 
+    def new_fleet(self) -> ServerAddress:
+        from syncer.fleet.queue import migrations, schema
+        from syncer.state.fleet_tables import create_fleet
+
+        place = self.new_ledger()
+        create_fleet(place, schema(), migrations())
+        return place
+
     def _run(self, program: str, *words: str | Path) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
             [self._programs / program, *words], cwd="/", stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,

@@ -14,6 +14,7 @@ from syncer.cli.open_site import now
 from syncer.cli.reloadable_config import SiteConfig
 from syncer.errors import ConfigError, SyncerError
 from syncer.state.ledger_place import require_psycopg
+from syncer.wording import safe
 
 if TYPE_CHECKING:
     from syncer.cli.settings import Settings
@@ -54,7 +55,7 @@ class JoinedHost:
                 refused[path] = ConfigError(f"{path}: `quota.ledger` must be {self._place}, as of the whole fleet")
         ours = {path: read for path, read in reads.items() if path not in refused}
         owners = self._worker.owners(
-            {read.config.site_name: read.identity.site for read in ours.values()}, are_all=are_all and not refused
+            {read.config.site_name: safe(read.identity.site) for read in ours.values()}, are_all=are_all and not refused
         )
         for path, read in ours.items():
             name = read.config.site_name

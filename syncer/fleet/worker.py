@@ -98,6 +98,8 @@ class FleetWorker:
         self._in_hand: set[str] = set()
         """The sites of the jobs that are in hand."""
         self._reported: Mapping[str, DaemonState] = {}
+        self._is_stuck = False
+        """Whether a job was not fetched in time."""
         self._deferring: set[asyncio.Task[None]] = set()
         self._loop = asyncio.new_event_loop()
         self._wake = asyncio.Event()
@@ -202,6 +204,9 @@ class FleetWorker:
         await asyncio.wait({work, wake}, timeout=pause, return_when=asyncio.FIRST_COMPLETED)
         wake.cancel()
         self._wake.clear()
+        if self._is_stuck:
+            self._is_stuck = False
+            raise StateError(f"The queue of {self._place} hands out no jobs")
         if work.done():
             work.result()
             raise StateError(f"The queue of {self._place} has ended")
@@ -261,7 +266,7 @@ class FleetWorker:
         task = asyncio.create_task(self._defer(self._queue, site))
         self._deferring.add(task)
         task.add_done_callback(self._deferring.discard)
-        self._loop.call_later(WAIT_SECONDS, self._end_wait, self._queue, site, line_up)
+        self._loop.call_later(WAIT_SECONDS, self._end_wait, site, line_up)
 
     async def _defer(self, queue: Queue, site: str) -> None:
         try:
@@ -271,11 +276,12 @@ class FleetWorker:
             self._note_trouble(error)
             self._line_up(site)
 
-    def _end_wait(self, queue: Queue, site: str, line_up: Callable[[], None]) -> None:
+    def _end_wait(self, site: str, line_up: Callable[[], None]) -> None:
         """Let a sync begin whose job was not fetched, and join again: a job of its site was never noted as done."""
         if self._due.get(site) is line_up:
             self._line_up(site)
-            queue.cut()
+            self._is_stuck = True
+            self._wake.set()
 
     def _line_up(self, site: str) -> None:
         line_up = self._due.pop(site, None)

@@ -1,0 +1,353 @@
+"""Several hosts, each with a worker, and one PostgreSQL server: who syncs what, and what is left when one dies."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from subprocess import CompletedProcess
+
+import pytest
+
+from syncer.model import ServerAddress
+from syncer.simulator.server import Simulator
+from tests.daemon_process import Daemon
+from tests.forks import run
+from tests.ledgers import rows_of
+from tests.postgres import PostgreSQL
+from tests.proxy import Network, Proxy
+from tests.shared_daemon import HASTY, NEVER, OFTEN, OneOfMany, make_site, synced
+from tests.site import KEY, counts, crlf, ids
+from tests.waiting import until
+
+pytestmark = pytest.mark.storm
+
+QUICKLY = f"""{HASTY}
+from syncer.fleet import worker
+worker.BEAT_SECONDS = worker.RETRY_SECONDS = 0.2
+worker.WAIT_SECONDS = 2.0
+"""
+"""A worker that speaks to the server five times a second."""
+
+JOBS = "SELECT lock, status::text FROM syncer_queue.procrastinate_jobs ORDER BY id"
+
+
+@dataclass(frozen=True)
+class Fleet:
+    """The hosts of one server, each with a directory of configs."""
+
+    directory: Path
+    youtube: Simulator
+    place: ServerAddress
+
+    def site(self, host: str, name: str, *, schedule: str = OFTEN, place: ServerAddress | None = None) -> OneOfMany:
+        """Makes a site of a host, with two pages."""
+        configs = self.directory / host / "sites.d"
+        configs.mkdir(parents=True, exist_ok=True)
+        site = make_site(self.directory / host / name, self.youtube.url, configs, 2, schedule)
+        self.configure(site, schedule=schedule, place=place)
+        return site
+
+    def configure(self, site: OneOfMany, *, schedule: str = OFTEN, place: ServerAddress | None = None) -> None:
+        site.configure(name=site.root.name, schedule=schedule, quota=f'ledger: "{place or self.place}"')
+
+    def worker(self, host: str, *, first: str = QUICKLY, name: str | None = None) -> Daemon:
+        configs = self.directory / host / "sites.d"
+        site = OneOfMany(self.directory / host, self.youtube.url, configs)
+        return Daemon(
+            site, first=first, config=configs, environment={"XDG_RUNTIME_DIR": ""},
+            command=["fleet", "worker", "--host", name or host],
+        )  # fmt: skip
+
+    def command(self, host: str, *words: str) -> CompletedProcess[str]:
+        configs = self.directory / host / "sites.d"
+        return run("-m", "syncer", "-c", str(configs), "fleet", *words, env={**os.environ, "YOUTUBE_API_KEY": KEY})
+
+    def rows(self, query: str) -> Sequence[tuple[object, ...]]:
+        found: Sequence[tuple[object, ...]] = rows_of(self.place, query)
+        return found
+
+    def jobs(self, status: str) -> Sequence[str]:
+        """The sites of the jobs in this state."""
+        return [str(lock) for lock, state in self.rows(JOBS) if state == status]
+
+    def change(self, postgres: PostgreSQL, sql: str) -> None:
+        postgres.execute(self.place, sql)
+
+
+@pytest.fixture
+def fleet(tmp_path: Path, youtube: Simulator, postgres: PostgreSQL) -> Fleet:
+    return Fleet(tmp_path, youtube, postgres.new_fleet())
+
+
+def is_right(site: OneOfMany, youtube: Simulator) -> bool:
+    """Whether all its pages show what YouTube says."""
+    return all(
+        (site.root / f"content/{video}.md").read_bytes() == crlf(video, *counts(youtube, video)) for video in ids(2)
+    )
+
+
+# --- jobs ------------------------------------------------------------------------------------------------------------
+
+
+def test_each_host_syncs_its_own_sites_and_each_scheduled_sync_is_a_job(fleet: Fleet, youtube: Simulator) -> None:
+    blog, shop = fleet.site("a", "blog", schedule=NEVER), fleet.site("b", "shop", schedule=NEVER)
+    with fleet.worker("a") as one, fleet.worker("b") as other:
+        synced(one, "blog")
+        synced(other, "shop")
+        until(lambda: sorted(fleet.jobs("succeeded")) == ["blog", "shop"])
+        assert fleet.rows("SELECT site, host FROM syncer.fleet_sites ORDER BY 1") == [("blog", "a"), ("shop", "b")]
+        for worker in (one, other):
+            worker.send(signal.SIGTERM)
+            assert worker.ended()[0] == 0
+        assert not any("shop" in line for line in one.lines)
+    assert is_right(blog, youtube)
+    assert is_right(shop, youtube)
+    assert fleet.rows("SELECT worker FROM syncer.hosts") == [(None,), (None,)]
+    assert fleet.rows("SELECT * FROM syncer_queue.procrastinate_workers") == []
+
+
+def test_jobs_carry_neither_a_key_nor_a_count(fleet: Fleet) -> None:
+    fleet.site("a", "blog")
+    with fleet.worker("a") as worker:
+        synced(worker, "blog", 2)
+    assert {str(arguments) for (arguments,) in fleet.rows("SELECT args FROM syncer_queue.procrastinate_jobs")} == {
+        "{'site': 'blog', 'triggered': False}"
+    }
+
+
+def test_a_job_of_a_killed_worker_is_repeated_and_no_change_is_logged_twice(fleet: Fleet, youtube: Simulator) -> None:
+    site = fleet.site("a", "blog", schedule=NEVER)
+    killed = f"""{QUICKLY}
+import os
+from syncer.sync import write
+def die(*_, **__): os.kill(os.getpid(), 9)
+write.mark_done = die
+"""
+    with fleet.worker("a", first=killed) as worker:
+        worker.ended()
+    assert fleet.jobs("doing") == ["blog"]
+    fast = f"{QUICKLY}\nfrom syncer.state import fleet_tables\nfleet_tables.ALIVE_SECONDS = 0\n"
+    with fleet.worker("a", first=fast) as worker:
+        synced(worker, "blog")
+        until(lambda: "blog" in fleet.jobs("succeeded") and not fleet.jobs("doing"))
+    assert is_right(site, youtube)
+    log = (site.state / "diff.jsonl").read_text("utf-8").splitlines()
+    assert len(log) == 4
+
+
+def test_a_site_whose_job_was_never_noted_as_done_syncs_all_the_same(fleet: Fleet, postgres: PostgreSQL) -> None:
+    fleet.site("a", "blog")
+    with fleet.worker("a") as worker:
+        synced(worker, "blog")
+        fleet.change(
+            postgres,
+            "INSERT INTO syncer_queue.procrastinate_jobs (queue_name, task_name, lock, args, status)"
+            " VALUES ('a', 'sync', 'blog', '{\"site\": \"blog\"}', 'doing')",
+        )
+        synced(worker, "blog", 3)
+        until(lambda: fleet.jobs("doing") == [])
+
+
+def test_the_name_of_a_host_may_be_as_long_as_dns_allows(fleet: Fleet) -> None:
+    fleet.site("a", "blog", schedule=NEVER)
+    with fleet.worker("a", name=".".join(["long" * 15] * 4)) as worker:
+        synced(worker, "blog")
+        until(lambda: fleet.jobs("succeeded") == ["blog"])
+
+
+# --- what one host asks of another -----------------------------------------------------------------------------------
+
+
+def test_a_sync_can_be_requested_from_another_host(fleet: Fleet, youtube: Simulator) -> None:
+    site = fleet.site("a", "blog", schedule=NEVER)
+    fleet.site("b", "shop", schedule=NEVER)
+    with fleet.worker("a") as worker:
+        synced(worker, "blog")
+        until(lambda: fleet.jobs("succeeded") == ["blog"])
+        site.put(f"content/{ids(1)[0]}.md", crlf(ids(1)[0], 5, 6))
+        done = fleet.command("b", "sync", "blog")
+        assert (done.returncode, done.stdout) == (0, "blog: 2 counts changed on a, 0 problems.\n"), done.stderr
+        assert is_right(site, youtube)
+        site.put("content/broken.md", b"---\nvid_id: [\n---\n")
+        done = fleet.command("b", "sync", "blog")
+        assert (done.returncode, "1 problem" in done.stdout) == (1, True)
+        assert "no host of the fleet has a site called 'none'" in fleet.command("b", "sync", "none").stderr
+        assert fleet.command("b", "sync", "none").returncode == 2
+    done = fleet.command("b", "sync", "blog", "--no-wait")
+    assert (done.returncode, "is a site of a" in done.stderr or done.stdout != "") in {(0, True), (2, True)}
+
+
+def test_a_worker_that_drains_ends_its_sync_begins_no_other_and_stops(fleet: Fleet) -> None:
+    fleet.site("a", "blog")
+    fleet.site("a", "shop")
+    with fleet.worker("a") as worker:
+        synced(worker, "blog")
+        done = fleet.command("a", "drain", "--host", "a")
+        assert (done.returncode, done.stdout) == (0, "The worker of a has stopped.\n"), done.stderr
+        assert worker.ended()[0] == 0
+    assert fleet.jobs("doing") == []
+    assert fleet.rows("SELECT host FROM syncer.fleet_sites") == [("a",), ("a",)], "its sites stay its own"
+    again = fleet.command("a", "drain", "--host", "a")
+    assert (again.returncode, "no worker runs on a" in again.stderr) == (2, True)
+    with fleet.worker("a") as worker:
+        synced(worker, "blog")
+        synced(worker, "shop")
+
+
+# --- who has which site ----------------------------------------------------------------------------------------------
+
+
+def test_a_site_of_another_host_is_not_synced_here_until_that_was_silent_for_a_day(
+    fleet: Fleet, postgres: PostgreSQL
+) -> None:
+    fleet.site("a", "blog")
+    with fleet.worker("a") as worker:
+        synced(worker, "blog")
+    fleet.site("b", "blog")
+    fleet.site("b", "shop")
+    with fleet.worker("b") as worker:
+        worker.until("The site blog is synced on a, so not here")
+        synced(worker, "shop")
+        fleet.change(postgres, f"UPDATE syncer.hosts SET seen = seen - {24 * 3600 - 120} WHERE host = 'a'")
+        synced(worker, "shop", 2)
+        assert not any("blog: Sync" in line for line in worker.lines), "it may be back within the day"
+        fleet.change(postgres, "UPDATE syncer.hosts SET seen = seen - 180 WHERE host = 'a'")
+        synced(worker, "blog")
+        with fleet.worker("a") as former:
+            former.until("The site blog is synced on b, so not here")
+
+
+def test_a_site_that_is_removed_is_forgotten_and_one_whose_config_is_broken_is_not(fleet: Fleet) -> None:
+    blog, shop = fleet.site("a", "blog"), fleet.site("a", "shop")
+    with fleet.worker("a") as worker:
+        synced(worker, "blog")
+        synced(worker, "shop")
+        blog.config.write_text("site: [", encoding="utf-8")
+        worker.until("Site left out")
+        synced(worker, "shop", 2)
+        assert fleet.rows("SELECT site FROM syncer.fleet_sites ORDER BY 1") == [("blog",), ("shop",)]
+        blog.config.unlink()
+        until(lambda: fleet.rows("SELECT site FROM syncer.fleet_sites") == [("shop",)])
+        assert shop.config.exists()
+
+
+def test_the_directory_of_a_site_may_have_any_name(fleet: Fleet) -> None:
+    fleet.site("a", "blog")
+    odd = fleet.site("a", "odd")
+    moved = odd.root.rename(odd.root.with_name("two\nlines"))
+    text = odd.config.read_text("utf-8").replace(f"site: {odd.root}\nname: odd", f"site: {json.dumps(str(moved))}")
+    odd.config.write_text(text, encoding="utf-8")
+    with fleet.worker("a") as worker:
+        synced(worker, r"two\nlines")
+        until(lambda: sorted(fleet.jobs("succeeded"))[-1:] == [r"two\nlines"])
+
+
+def test_a_config_with_another_ledger_is_left_out(fleet: Fleet, postgres: PostgreSQL) -> None:
+    fleet.site("a", "blog")
+    fleet.site("a", "other", place=postgres.new_fleet())
+    with fleet.worker("a") as worker:
+        assert "`quota.ledger` must be postgresql://" in worker.until("Site left out")
+        synced(worker, "blog")
+
+
+def test_a_second_worker_of_one_name_syncs_without_the_queue(fleet: Fleet) -> None:
+    fleet.site("a", "blog")
+    fleet.site("b", "shop")
+    with fleet.worker("a") as first:
+        synced(first, "blog")
+        with fleet.worker("b", name="a") as second:
+            assert "or give this one another name" in second.until("Out of the fleet")
+            synced(second, "shop", 2)
+
+
+# --- a server that comes and goes ------------------------------------------------------------------------------------
+
+
+def test_while_the_server_is_down_syncs_go_on_without_requests_and_jobs_follow_when_it_is_back(
+    fleet: Fleet, postgres: PostgreSQL, youtube: Simulator
+) -> None:
+    site = fleet.site("a", "blog")
+    with fleet.worker("a") as worker:
+        synced(worker, "blog")
+        until(lambda: fleet.jobs("succeeded") != [])
+        postgres.stop()
+        try:
+            worker.until("Out of the fleet")
+            synced(worker, "blog", 2)
+            requests = youtube.requests
+            site.put(f"content/{ids(1)[0]}.md", crlf(ids(1)[0], 5, 6))
+            synced(worker, "blog", 2)
+            until(lambda: is_right(site, youtube))
+            assert youtube.requests == requests
+        finally:
+            postgres.start()
+        worker.until("In the fleet of")
+        before = len(fleet.jobs("succeeded"))
+        until(lambda: len(fleet.jobs("succeeded")) > before)
+        worker.send(signal.SIGTERM)
+        assert worker.ended()[0] == 0
+
+
+@pytest.mark.parametrize("network", [Network.REFUSES, Network.SWALLOWS], ids=str)
+def test_a_network_that_is_cut_keeps_no_sync_waiting_for_long(
+    fleet: Fleet, postgres: PostgreSQL, network: Network
+) -> None:
+    proxy = Proxy(postgres.port)
+    place = ServerAddress(f"postgresql://postgres@127.0.0.1:{proxy.port}/{fleet.place.rpartition('/')[2]}")
+    fleet.site("a", "blog", place=place)
+    quickly = f"{QUICKLY}\nfrom syncer.state import ledger_connection as c\nc.ANSWER_SECONDS = c.CONNECT_SECONDS = 2\n"
+    try:
+        with fleet.worker("a", first=quickly) as worker:
+            synced(worker, "blog")
+            proxy.network = network
+            worker.until("Out of the fleet")
+            synced(worker, "blog", 2)
+            proxy.network = Network.WORKS
+            worker.until("In the fleet of")
+            before = len(fleet.jobs("succeeded"))
+            until(lambda: len(fleet.jobs("succeeded")) > before)
+            worker.send(signal.SIGTERM)
+            assert worker.ended()[0] == 0
+    finally:
+        proxy.close()
+
+
+def test_a_worker_that_was_stopped_for_so_long_that_it_was_forgotten_joins_again(
+    fleet: Fleet, postgres: PostgreSQL
+) -> None:
+    fleet.site("a", "blog")
+    with fleet.worker("a") as worker:
+        synced(worker, "blog")
+        until(lambda: fleet.jobs("succeeded") != [])
+        worker.send(signal.SIGSTOP)
+        fleet.change(postgres, "DELETE FROM syncer_queue.procrastinate_workers")
+        worker.send(signal.SIGCONT)
+        worker.until("In the fleet of")
+        before = len(fleet.jobs("succeeded"))
+        until(lambda: len(fleet.jobs("succeeded")) > before)
+
+
+# --- the tables ------------------------------------------------------------------------------------------------------
+
+
+def test_the_tables_of_an_older_queue_are_updated(postgres: PostgreSQL, tmp_path: Path, youtube: Simulator) -> None:
+    from syncer.fleet.queue import migrations
+
+    place = postgres.new_ledger()
+    fleet = Fleet(tmp_path, youtube, place)
+    fleet.site("a", "blog", schedule=NEVER)
+    old = [script for name, script in migrations() if name < "03.03"]
+    fleet.change(postgres, "CREATE SCHEMA syncer_queue")
+    for script in old:
+        fleet.change(postgres, f"SET search_path = syncer_queue; {script}")
+    fleet.change(postgres, "INSERT INTO syncer.meta VALUES ('queue', '03.02.00_50_post_batch_defer_jobs.sql')")
+    assert "has no tables, or older ones; run" in fleet.command("a", "sync", "blog").stderr
+    assert fleet.command("a", "init").stdout == f"The ledger {place} was updated (schema 2).\n"
+    assert fleet.command("a", "init").stdout == f"The ledger {place} has the newest tables (schema 2).\n"
+    with fleet.worker("a") as worker:
+        synced(worker, "blog")
+        until(lambda: fleet.jobs("succeeded") == ["blog"])
