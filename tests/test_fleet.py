@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,8 +20,10 @@ from tests.forks import run
 from tests.ledgers import rows_of
 from tests.postgres import PostgreSQL
 from tests.proxy import Network, Proxy
+from tests.remotes import cloned, push_all, remote_of
+from tests.repository import Repository, in_git
 from tests.shared_daemon import HASTY, NEVER, OFTEN, OneOfMany, make_site, synced
-from tests.site import KEY, counts, crlf, ids
+from tests.site import KEY, Site, counts, crlf, ids
 from tests.waiting import until
 
 pytestmark = pytest.mark.storm
@@ -51,8 +54,20 @@ class Fleet:
         self.configure(site, schedule=schedule, place=place)
         return site
 
-    def configure(self, site: OneOfMany, *, schedule: str = OFTEN, place: ServerAddress | None = None) -> None:
-        site.configure(name=site.root.name, schedule=schedule, quota=f'ledger: "{place or self.place}"')
+    def configure(
+        self, site: OneOfMany, *, schedule: str = OFTEN, place: ServerAddress | None = None, **sections: str
+    ) -> None:
+        site.configure(name=site.root.name, schedule=schedule, quota=f'ledger: "{place or self.place}"', **sections)
+
+    def git_site(self, host: str, name: str, remote: Repository) -> OneOfMany:
+        """Makes the config of a site that is only in git, on one of the hosts that may sync it."""
+        configs = self.directory / host / "sites.d"
+        configs.mkdir(parents=True, exist_ok=True)
+        site = OneOfMany(self.directory / host / name, self.youtube.url, configs)
+        git = f'commit: true, push: true, author: "Counts <c@example.org>", remote: "file://{remote.top}"'
+        self.configure(site, git=git)
+        shutil.rmtree(site.root)
+        return site
 
     def worker(self, host: str, *, first: str = QUICKLY, name: str | None = None) -> Daemon:
         configs = self.directory / host / "sites.d"
@@ -81,6 +96,18 @@ class Fleet:
 @pytest.fixture
 def fleet(tmp_path: Path, youtube: Simulator, postgres: PostgreSQL) -> Fleet:
     return Fleet(tmp_path, youtube, postgres.new_fleet())
+
+
+def published(fleet: Fleet, room: Path) -> tuple[Repository, Repository]:
+    """Makes a repository with two pages that everybody pushes to, and an author's clone of it."""
+    site = Site(room / "first", fleet.youtube.url)
+    (site.root / "content" / "lists").mkdir(parents=True)
+    for video in ids(2):
+        site.put(f"content/{video}.md", crlf(video, 1, 2))
+    (site.root / "content/lists/.keep").touch()
+    repository = in_git(site)
+    remote = remote_of(repository, room)
+    return remote, cloned(remote, room / "author")
 
 
 def is_right(site: OneOfMany, youtube: Simulator) -> bool:
@@ -244,6 +271,64 @@ def test_the_directory_of_a_site_may_have_any_name(fleet: Fleet) -> None:
     with fleet.worker("a") as worker:
         synced(worker, r"two\nlines")
         until(lambda: sorted(fleet.jobs("succeeded"))[-1:] == [r"two\nlines"])
+
+
+def test_a_site_only_in_git_is_cloned_by_one_host_and_moves_when_that_was_silent_for_a_day(
+    fleet: Fleet, postgres: PostgreSQL, youtube: Simulator, tmp_path: Path
+) -> None:
+    remote, author = published(fleet, tmp_path)
+    fleet.git_site("a", "blog", remote)
+    blog = fleet.git_site("b", "blog", remote)
+    with fleet.worker("a") as worker:
+        worker.until("The site blog is being cloned from file://")
+        synced(worker, "blog")
+        with fleet.worker("b") as other:
+            other.until("The site blog is synced on a, so not here")
+        author.git("pull", "-q")
+        (author.top / "content/new.md").write_bytes(crlf(ids(3)[2], 1, 2))
+        push_all(author)
+        until(lambda: remote.show("content/new.md", "main") == crlf(ids(3)[2], *counts(youtube, ids(3)[2])))
+    assert not blog.root.exists()
+    fleet.change(postgres, f"UPDATE syncer.hosts SET seen = seen - {24 * 3600 + 1} WHERE host = 'a'")
+    author.git("pull", "-q")
+    (author.top / "content/new.md").write_bytes(crlf(ids(3)[2], 5, 6))
+    push_all(author)
+    with fleet.worker("b") as worker:
+        synced(worker, "blog")
+        until(lambda: remote.show("content/new.md", "main") == crlf(ids(3)[2], *counts(youtube, ids(3)[2])))
+        with fleet.worker("a") as former:
+            former.until("The site blog is synced on b, so not here")
+
+
+def test_a_clone_that_fails_is_tried_again_and_the_other_sites_do_not_wait(fleet: Fleet, tmp_path: Path) -> None:
+    remote, _ = published(fleet, tmp_path)
+    hidden = remote.top.rename(tmp_path / "hidden")
+    fleet.git_site("a", "blog", remote)
+    fleet.site("a", "shop")
+    with fleet.worker("a") as worker:
+        assert "does not appear to be a git repository" in worker.until("Site left out")
+        synced(worker, "shop")
+        hidden.rename(remote.top)
+        synced(worker, "blog")
+
+
+def test_a_site_only_in_git_is_not_cloned_while_nobody_can_say_whose_it_is(
+    fleet: Fleet, postgres: PostgreSQL, tmp_path: Path
+) -> None:
+    remote, _ = published(fleet, tmp_path)
+    blog = fleet.git_site("a", "blog", remote)
+    fleet.site("a", "shop")
+    postgres.stop()
+    try:
+        with fleet.worker("a") as worker:
+            assert "cannot say whether it is another host's" in worker.until("Site left out")
+            synced(worker, "shop")
+            assert not blog.root.exists()
+            postgres.start()
+            synced(worker, "blog")
+    finally:
+        postgres.stop()
+        postgres.start()
 
 
 def test_a_config_with_another_ledger_is_left_out(fleet: Fleet, postgres: PostgreSQL) -> None:

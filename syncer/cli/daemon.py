@@ -12,7 +12,7 @@ import click
 from syncer.cli.settings import Settings
 
 if TYPE_CHECKING:
-    from syncer.cli.daemon_sites import FleetMember
+    from syncer.cli.fleet_member import FleetMember
     from syncer.cli.stopping import StopSignal, WakeSignal
 
 SITES_AT_ONCE = 2
@@ -105,7 +105,7 @@ def _run(
         sites.request_reload()
         wake.send()
 
-    joined = fleet.joined(sites, stopped.set) if fleet else nullcontext()
+    joined = fleet.joined(sites.controls, sites.request_look, stopped.set) if fleet else nullcontext()
     with called_on_hangup(hung_up), closing(sites), joined as sync_queue:
         environment = DaemonEnvironment(
             now,

@@ -11,11 +11,12 @@ from concurrent.futures import Future, wait
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import quote
 
 from syncer.cli.arguments import absolute
 from syncer.cli.config_files import ConfigFiles, findings_in, full_path
+from syncer.cli.fleet_member import FleetMember, SiteElsewhere
 from syncer.cli.log_setup import REDACTOR
 from syncer.cli.open_site import OpenSite
 from syncer.cli.reloadable_config import SiteConfig, read_site_config
@@ -31,13 +32,10 @@ from syncer.state.disk_calls import call_aside
 from syncer.status_page.sockets import shared_socket_path
 
 if TYPE_CHECKING:
-    from contextlib import AbstractContextManager
-
     from syncer.cli.settings import Settings
+    from syncer.control import Control
     from syncer.daemon.site import DaemonSite
     from syncer.daemon.systemd import Systemd
-    from syncer.daemon.turns import SyncQueue
-    from syncer.status.fleet import FleetView
     from syncer.status_page.metrics import Counters
     from syncer.status_page.reading import Sources
 
@@ -86,26 +84,6 @@ class ConfigFile:
         """Whether it was read as a config of the site that is open."""
         open_as = self.site and self.site.reloadable.in_use
         return bool(open_as and isinstance(self.read, SiteConfig) and self.read.is_of_the_same_site(open_as))
-
-
-class SiteElsewhere(SyncerError):
-    """A site that another host of the fleet syncs, or that is not on this host yet."""
-
-
-class FleetMember(Protocol):
-    """The daemon as a host of a fleet."""
-
-    def joined(self, sites: DaemonSites, stop: Callable[[], None]) -> AbstractContextManager[SyncQueue]:
-        """Be in the fleet while the block runs; yield the queue of this host. `stop` is called once it has drained."""
-        ...
-
-    def refused(self, reads: Mapping[str, SiteConfig], *, are_all: bool) -> Mapping[str, SyncerError]:
-        """Return why sites are not synced here, of these configs by path. `are_all`: no other config is there."""
-        ...
-
-    def view(self) -> FleetView:
-        """Return what is known of the fleet, from memory. Safe in any thread."""
-        ...
 
 
 class DaemonSites:
@@ -170,6 +148,10 @@ class DaemonSites:
     def current(self) -> Mapping[str, Sources]:
         """Return where the pages of each site get their data, by name. Safe in any thread."""
         return self._current
+
+    def controls(self) -> Mapping[str, Control]:
+        """Return what makes each site sync, by name. Safe in any thread."""
+        return {name: sources.control for name, sources in self._current.items()}
 
     def left_out(self) -> Mapping[str, str]:
         """Return the absolute paths of the configs that are left out, each with the reason, one finding a line.
@@ -371,7 +353,8 @@ class DaemonSites:
             self._leave_out(config, StateError(f"{config.path}: {REMEDY}"))
             return
         counters = self._counters.of(read.config.site_name)
-        opening = partial(OpenSite, read, counters, self._wake, several=self._several)
+        host = self._fleet.host if self._fleet else None
+        opening = partial(OpenSite, read, counters, self._wake, several=self._several, host=host)
         site = self._attempt(config.path, opening, OpenSite.close)
         if isinstance(site, SyncerError):
             self._counters.forget(read.config.site_name)

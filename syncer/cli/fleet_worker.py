@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from syncer.cli.daemon import run_daemon
-from syncer.cli.daemon_sites import DaemonSites, SiteElsewhere
+from syncer.cli.fleet_member import SiteElsewhere
 from syncer.cli.fleet_place import fleet_place, host_name
 from syncer.cli.open_site import now
 from syncer.cli.reloadable_config import SiteConfig
-from syncer.errors import ConfigError, SyncerError
+from syncer.cli.stopping import StopSignal
+from syncer.errors import ConfigError, StateError, SyncerError
+from syncer.state.disk_calls import call_aside
 from syncer.state.ledger_place import require_psycopg
 from syncer.wording import safe
 
 if TYPE_CHECKING:
     from syncer.cli.settings import Settings
+    from syncer.config.sections import Config
     from syncer.control import Control
     from syncer.fleet.worker import FleetWorker
     from syncer.model import ServerAddress
@@ -30,21 +37,27 @@ class JoinedHost:
     def __init__(self, place: ServerAddress, host: str) -> None:
         from syncer.fleet.worker import FleetWorker
 
+        self.host = host
         self._place = place
         self._worker = FleetWorker(place, host)
+        self._clones: dict[Path, Future[None]] = {}
+        """Those that are being made, or have failed, by their directories."""
+        self._stop = StopSignal()
+        """Ends them."""
 
     @contextmanager
-    def joined(self, sites: DaemonSites, stop: Callable[[], None]) -> Iterator[FleetWorker]:
-        """Be in the fleet while the block runs; yield the queue of this host. `stop` is called once it has drained."""
+    def joined(
+        self, sites: Callable[[], Mapping[str, Control]], look_again: Callable[[], None], stop: Callable[[], None]
+    ) -> Iterator[FleetWorker]:
+        """Be in the fleet while the block runs; yield the queue of this host."""
         from syncer.fleet.worker import WorkerEnvironment
 
-        def controls() -> Mapping[str, Control]:
-            return {name: sources.control for name, sources in sites.current().items()}
-
-        self._worker.start(WorkerEnvironment(now, controls, sites.request_look, stop))
+        self._look_again = look_again
+        self._worker.start(WorkerEnvironment(now, sites, look_again, stop))
         try:
             yield self._worker
         finally:
+            self._stop.set()
             self._worker.close()
 
     def refused(self, reads: Mapping[str, SiteConfig], *, are_all: bool) -> Mapping[str, SyncerError]:
@@ -61,7 +74,28 @@ class JoinedHost:
             name = read.config.site_name
             if name in owners:
                 refused[path] = SiteElsewhere(f"The site {name} is synced on {owners[name]}, so not here")
+            elif ":" in read.config.git.remote and (why := self._missing(path, read.config)):
+                refused[path] = why
         return refused
+
+    def _missing(self, path: str, config: Config) -> SyncerError | None:
+        """Return why a site that is only in git is not here yet; clone it, if this host owns it."""
+        running = self._clones.get(config.site)
+        if running and running.done():
+            del self._clones[config.site]
+            if error := running.exception():
+                return StateError(f"{path}: {error}")
+        if os.path.lexists(config.site):
+            return None
+        if not self.view().is_current:
+            return StateError(f"{path}: the site is not here, and the server cannot say whether it is another host's")
+        if config.site not in self._clones:
+            from syncer.git.clone import clone
+
+            call = partial(clone, config.git.remote, config.site, self._stop.is_set)
+            self._clones[config.site] = call_aside(call, thread="clone")
+            self._clones[config.site].add_done_callback(lambda _: self._look_again())
+        return SiteElsewhere(f"The site {config.site_name} is being cloned from {config.git.remote}")
 
     def view(self) -> FleetView:
         """Return what is known of the fleet, from memory. Safe in any thread."""

@@ -175,9 +175,7 @@ class FleetWorker:
         tables = await asyncio.to_thread(open_fleet, self._place)
         with closing(tables):
             if not await asyncio.to_thread(tables.take_host, self._host, self._id, __version__):
-                raise StateError(
-                    f"Another worker is called {self._host}. Stop it, or give this one another name with --host"
-                )
+                raise StateError(f"Another worker is called {self._host}. Give this one another name with --host")
             self._reported = {}
             async with Queue.opened(self._place, self._host) as queue:
                 await self._beat(tables)

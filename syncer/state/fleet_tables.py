@@ -37,7 +37,8 @@ MIGRATIONS: Final = (
             worker text,                  -- the process that syncs there; null: it was stopped
             seen bigint NOT NULL,         -- when it last said that it is alive
             draining boolean NOT NULL,    -- whether it is to end its syncs and stop
-            version text NOT NULL         -- of its syncer
+            version text NOT NULL,        -- of its syncer
+            backend integer               -- the server's process for the connection of that worker
         )""",
         """CREATE TABLE fleet_sites (
             site text PRIMARY KEY,        -- its name
@@ -75,13 +76,17 @@ class FleetTables(SharedTables):
     """The tables of a fleet, on an open connection. Every method raises StateError, and LedgerUnreachable."""
 
     def take_host(self, host: str, worker: str, version: str) -> bool:
-        """Let this process be the worker of a host; return whether it is, because no other one is alive."""
+        """Let this process be the worker of a host; return whether it is, because no other one is alive.
+
+        One that was killed is connected no more. One that does not answer has its name for a while.
+        """
         with self.transaction() as connection:
             taken = connection.execute(
-                f"""INSERT INTO hosts AS h VALUES (:host, :worker, {_NOW}, false, :version)
+                f"""INSERT INTO hosts AS h VALUES (:host, :worker, {_NOW}, false, :version, pg_backend_pid())
                 ON CONFLICT (host) DO UPDATE SET worker = :worker, seen = {_NOW}, version = :version,
-                draining = h.draining AND h.worker = :worker
-                WHERE h.worker IS NULL OR h.worker = :worker OR h.seen < {_NOW} - {ALIVE_SECONDS} RETURNING 1""",
+                draining = h.draining AND h.worker = :worker, backend = pg_backend_pid()
+                WHERE h.worker IS NULL OR h.worker = :worker OR h.seen < {_NOW} - {ALIVE_SECONDS}
+                OR NOT EXISTS (SELECT FROM pg_stat_activity WHERE pid = h.backend) RETURNING 1""",
                 {"host": host, "worker": worker, "version": version},
             )
             return taken.fetchone() is not None

@@ -82,6 +82,11 @@ class FleetView:
     outage: Outage | None = None
     """None: the last try succeeded."""
 
+    @property
+    def is_current(self) -> bool:
+        """Whether the fleet was read at the last try."""
+        return self.fleet is not None and self.outage is None
+
 
 def condition_of(fleet: Fleet) -> FleetCondition:
     """Return how a fleet is."""
