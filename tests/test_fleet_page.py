@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,10 +17,14 @@ from syncer.simulator.server import Simulator
 from syncer.state.fleet import Fleet, HostRow
 from syncer.status.fleet import FleetView, Outage
 from syncer.status_page import fleet_section
-from tests.site import Site
-from tests.steered import ServedSites, served_sites
+from tests.daemon_process import BUSY, Daemon
+from tests.ports import free_port
+from tests.postgres import PostgreSQL
+from tests.site import Run, Site, crlf, ids
+from tests.steered import Served, ServedSites, served_sites
 from tests.test_fleet_status import ALIVE, AT, GOOD, fleet
 from tests.test_status_page import samples
+from tests.waiting import until
 
 LATE = replace(GOOD, site="shop", late_after=-120)
 SILENT = replace(ALIVE, host="b", silent_seconds=300)
@@ -41,7 +46,7 @@ def both(*hosts: HostRow) -> Fleet:
     return Fleet(AT, hosts or theirs.hosts, [*ours.sites, *theirs.sites])
 
 
-def section_of(page: ServedSites) -> str:
+def section_of(page: Served) -> str:
     found = re.search(r'<section aria-labelledby="fleet">.*?</section>', page.get("/").text, re.DOTALL)
     return found[0] if found else ""
 
@@ -147,6 +152,40 @@ def test_what_another_host_wrote_is_text(page: ServedSites, monkeypatch: pytest.
     page.fleet = FleetView("a", fleet(*(replace(GOOD, site=f"s{number}") for number in range(5))), AT)
     assert len(cells(section_of(page))) == 2 + 1
     assert "And 3 more sites: see <code>/api/v1/fleet</code>." in section_of(page)
+
+
+@pytest.mark.storm
+def test_a_real_worker_shows_its_fleet_also_while_the_server_is_down(
+    postgres: PostgreSQL, site: Site, syncer: Run
+) -> None:
+    place, port = postgres.new_database(), free_port()
+    assert syncer("fleet", "init", place).code == 0
+    site.configure(status_page=f"listen: '127.0.0.1:{port}'", quota=f"ledger: '{place}'")
+    site.put("content/a.md", crlf(ids(1)[0], 1, 2))
+    seconds = "worker.BEAT_SECONDS = worker.RETRY_SECONDS = worker.END_SECONDS = 0.3"
+    with Daemon(
+        site, command=("fleet", "worker", "--host", "a"), first=f"{BUSY}from syncer.fleet import worker\n{seconds}\n"
+    ) as daemon:
+        daemon.until("Status page at")
+        page = Served(None, port, site.state)  # type: ignore[arg-type] # its daemon is a real one
+
+        def document() -> Any:
+            return page.get("/api/v1/fleet").document
+
+        until(lambda: document()["fleet"] and document()["fleet"]["sites"][0]["last_sync"] is not None, 0.02)
+        assert cells(section_of(page))[0][:3] == ["site", "a", "idle"]
+        assert document()["out_of_fleet"] is None
+        assert syncer("fleet", "status").out.startswith("1 host, 1 site; none needs attention.\n")
+        postgres.stop()
+        try:
+            until(lambda: document()["out_of_fleet"] is not None, 0.02)
+            assert "has been out of the fleet since" in section_of(page)
+            assert document()["fleet"]["sites"][0]["site"] == "site", "what it knew"
+            assert samples(page)["syncer_fleet_joined"] == 0
+        finally:
+            postgres.start()
+        until(lambda: document()["out_of_fleet"] is None, 0.02)
+        assert samples(page)["syncer_fleet_joined"] == 1
 
 
 def test_the_page_needs_no_driver_of_a_database() -> None:
