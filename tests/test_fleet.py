@@ -345,7 +345,7 @@ def test_a_second_worker_of_one_name_syncs_without_the_queue(fleet: Fleet) -> No
     with fleet.worker("a") as first:
         synced(first, "blog")
         with fleet.worker("b", name="a") as second:
-            assert "or give this one another name" in second.until("Out of the fleet")
+            assert "Give this one another name" in second.until("Out of the fleet")
             synced(second, "shop", 2)
 
 
