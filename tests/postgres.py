@@ -12,7 +12,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from functools import cache
 from importlib.util import find_spec
@@ -37,22 +37,26 @@ OPTIONS = {
     "lc_messages": "C",
 }
 
+NO_OPTIONS: Mapping[str, str] = {}
+
 _numbers = count()
 
 
 class PostgreSQL:
     """A server with a directory of its own, which can be stopped and started again."""
 
-    def __init__(self, programs: Path, directory: Path, user: str | None) -> None:
-        self._programs, self._data, self._user = programs, directory / "data", user
+    def __init__(self, programs: Path, directory: Path, user: str | None, more: Mapping[str, str]) -> None:
+        """`more`: other settings than those of `OPTIONS`."""
+        self._programs, self.data, self._user = programs, directory / "data", user
+        self._options = {**OPTIONS, **more}
         self.port = free_port()
         self._process: subprocess.Popen[bytes] | None = None
-        made = self._run("initdb", "-D", self._data, "-A", "trust", "-U", "postgres", "-E", "UTF8", "--no-sync")
+        made = self._run("initdb", "-D", self.data, "-A", "trust", "-U", "postgres", "-E", "UTF8", "--no-sync")
         assert made.wait() == 0, made.args
 
     def start(self) -> None:
-        options = [word for name, value in OPTIONS.items() for word in ("-c", f"{name}={value}")]
-        self._process = self._run("postgres", "-D", self._data, "-p", str(self.port), *options)
+        options = [word for name, value in self._options.items() for word in ("-c", f"{name}={value}")]
+        self._process = self._run("postgres", "-D", self.data, "-p", str(self.port), *options)
         until(self._answers, 0.05)
 
     def stop(self, number: int = signal.SIGINT) -> None:
@@ -134,8 +138,8 @@ def programs() -> Path | None:
 
 
 @contextmanager
-def running_postgres() -> Iterator[PostgreSQL]:
-    """Gives a server that is running; skips the test where none can be had."""
+def running_postgres(more: Mapping[str, str] = NO_OPTIONS) -> Iterator[PostgreSQL]:
+    """Gives a server that is running, perhaps with more settings; skips the test where none can be had."""
     pytest.importorskip("psycopg", reason="a ledger on a server needs psycopg: pip install -r requirements-fleet.lock")
     place = programs()
     if place is None:
@@ -145,7 +149,7 @@ def running_postgres() -> Iterator[PostgreSQL]:
     try:
         if user:
             shutil.chown(directory, user)
-        server = PostgreSQL(place, directory, user)
+        server = PostgreSQL(place, directory, user, more)
         server.start()
         try:
             yield server

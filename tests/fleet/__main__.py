@@ -18,6 +18,9 @@ import pytest
 from rich.console import Console
 from rich.table import Table
 
+from syncer.simulator.server import Simulator
+from syncer.simulator.world import World
+from tests.fleet.figures import LOGGED, measure
 from tests.fleet.ground import HOSTS, FleetGround, host_of
 from tests.fleet.workers import Workers
 from tests.forks import run, stop
@@ -146,9 +149,18 @@ class Show:
 
 def main() -> int:
     """Run the show. Returns 1 where a promise was broken, or there is no database."""
-    argparse.ArgumentParser(prog="./dev fleet", description=__doc__).parse_args()
+    parser = argparse.ArgumentParser(prog="./dev fleet", description=__doc__)
+    parser.add_argument("--figures", action="store_true", help="measure what a worker costs instead (Linux only)")
+    figures = parser.parse_args().figures
     try:
-        with running_postgres() as postgres, tempfile.TemporaryDirectory(prefix="syncer-fleet-") as directory:
+        with (
+            running_postgres(LOGGED if figures else {}) as postgres,
+            tempfile.TemporaryDirectory(prefix="syncer-fleet-") as directory,
+        ):
+            if figures:
+                with Simulator(World()) as youtube:
+                    print(*measure(Path(directory), postgres, youtube).lines(), sep="\n")
+                return 0
             return _run(Path(directory), postgres)
     except pytest.skip.Exception as reason:
         print(f"dev: no fleet: {reason}", file=sys.stderr)

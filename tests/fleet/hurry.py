@@ -10,7 +10,8 @@ import datetime as dt
 import importlib
 import pkgutil
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from types import ModuleType
 from typing import Any
 
 import syncer
@@ -48,17 +49,22 @@ class _Time(type):
 
 def run(skew: float) -> None:
     """Run the command line, by a clock that is so many seconds ahead; end with its exit code."""
-    modules = _load_all()
-    for module in modules:
-        for name, seconds in SECONDS.items():
-            if name in vars(module):
-                setattr(module, name, seconds)
+    modules = load_all()
+    shorten(modules, SECONDS)
     hurry_server()
-    _hurry_queue()
+    hurry_queue(IMMEDIATE)
     _of(modules, "syncer.decide.schedule").LONGEST_RETRY = LONGEST_RETRY
     if skew:
         _shift_clock([*modules, importlib.import_module("apscheduler.schedulers.base")], skew)
     raise SystemExit(importlib.import_module("syncer.__main__").main())
+
+
+def shorten(modules: Iterable[ModuleType], lengths: Mapping[str, float]) -> None:
+    """Let things take so long, by the names of what says so."""
+    for module in modules:
+        for name, seconds in lengths.items():
+            if name in vars(module):
+                setattr(module, name, seconds)
 
 
 def hurry_server() -> None:
@@ -73,28 +79,29 @@ def hurry_server() -> None:
                 setattr(where, name, text)
 
 
-def _hurry_queue() -> None:
-    """Let a worker of the queue say often that it is alive: it is taken for dead after `STALLED_SECONDS`."""
+def hurry_queue(heartbeat: float) -> None:
+    """Let a worker of the queue say so often that it is alive: it is taken for dead after `STALLED_SECONDS`."""
     from procrastinate.worker import Worker
 
     begin: Callable[..., None] = Worker.__init__
 
     def begin_in_a_hurry(self: Worker, *parts: Any, **options: Any) -> None:
-        begin(self, *parts, **options, update_heartbeat_interval=IMMEDIATE)
+        begin(self, *parts, **options, update_heartbeat_interval=heartbeat)
 
     setattr(Worker, "__init__", begin_in_a_hurry)  # noqa: B010 - mypy would not have it otherwise
 
 
-def _load_all() -> list[Any]:
+def load_all() -> list[ModuleType]:
+    """Load all of the program."""
     names = [each.name for each in pkgutil.walk_packages(syncer.__path__, "syncer.")]
     return [importlib.import_module(name) for name in names if not name.endswith("__main__")]
 
 
-def _of(modules: list[Any], name: str) -> Any:  # a module
+def _of(modules: list[ModuleType], name: str) -> Any:  # what a module has
     return next(module for module in modules if module.__name__ == name)
 
 
-def _shift_clock(modules: list[Any], skew: float) -> None:
+def _shift_clock(modules: list[ModuleType], skew: float) -> None:
     """Let all modules read a clock that is wrong."""
     ahead = dt.timedelta(seconds=skew)
 
@@ -107,4 +114,4 @@ def _shift_clock(modules: list[Any], skew: float) -> None:
     time.time = lambda: real() + skew
     for module in modules:
         if vars(module).get("datetime") is REAL:
-            module.datetime = Shifted
+            setattr(module, "datetime", Shifted)  # noqa: B010 - no module is known to have one
