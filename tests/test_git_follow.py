@@ -14,7 +14,7 @@ from syncer.simulator.server import Simulator
 from syncer.status.report import SyncReport
 from syncer.sync.options import Options
 from tests.remotes import SharedSite, bare_at, cloned, left_over, push_all
-from tests.repository import Repository
+from tests.repository import NO_MAINTENANCE, Repository
 from tests.site import Run, Site, counts, ids, plain
 
 VIDEOS = ids(4)
@@ -69,7 +69,9 @@ class Followed(SharedSite):
 
 
 @pytest.fixture
-def followed(site: Site, youtube: Simulator, tmp_path: Path) -> Followed:
+def followed(site: Site, youtube: Simulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Followed:
+    for name, value in NO_MAINTENANCE.items():
+        monkeypatch.setenv(name, value)
     return Followed.made(site, youtube, tmp_path)
 
 

@@ -109,13 +109,17 @@ def _scope(sync: Sync, pages: Pages | None) -> CommitScope:
     data_files = [mapped(path) for path in paths_of_file]
     of_pages = [each for each in collections if each.data_file is None]
     former = any(each.fields.former for each in of_pages)
-    only = {page.path for page in pages or ()} if former and options.videos else set(options.paths)
+    only = set(options.paths)
+    if pages is None:
+        only = set()
+    elif former and options.videos:
+        only = {page.path for page in pages}
 
     def candidates() -> Iterator[Candidate]:
         yield from data_files
         if former or pages is None:  # also what syncer wrote to pages that the config no longer has
             found = (item for item in walk_written(sync.site, of_pages) if isinstance(item, Candidate))
-            yield from (each for each in found if not (pages and only and only.isdisjoint(with_parents(each.path))))
+            yield from (each for each in found if not (only and only.isdisjoint(with_parents(each.path))))
             return
         for path, same in groupby(pages, key=lambda page: page.path):  # they may have counts from before the data file
             fields = {id(page.fields): page.fields for page in same}  # a file with many videos is several pages
