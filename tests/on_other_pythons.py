@@ -30,8 +30,8 @@ TESTS = [
 ]
 """Without the storms, which are about size and real pages, and without those about the clock or the largest sizes."""
 
-TIMEOUT = 600
-"""Seconds for the tests on one Python."""
+TIMEOUT = 1800
+"""Seconds for the tests on one Python: where other tests have priority, most of these are spent waiting."""
 
 KEPT_BY = [(["pyenv", "root"], "versions/*/bin"), (["uv", "python", "dir"], "*/bin")]
 """Programs that keep Pythons elsewhere than on the PATH: how to ask them where, and where below that."""
