@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from syncer.config.parse import parse_config
 from syncer.errors import UsageError
 from syncer.git.clone import clone
 from syncer.model import ProblemKind
+from syncer.review.look import is_pushed
 from syncer.simulator.server import Simulator
 from syncer.status.report import SyncReport
 from syncer.sync.options import Options
@@ -269,3 +271,25 @@ def test_a_directory_of_pages_may_come_with_what_others_pushed(followed: Followe
     push_all(followed.other)
     with pytest.raises(UsageError, match="posts is not a directory"):
         followed.sync()
+
+
+def test_other_commands_know_the_remote_by_its_url(followed: Followed, syncer: Run) -> None:
+    url = f"file://{followed.remote.top}"
+    with followed.without_remote():
+        not_pushed(followed.sync())
+    assert f"each sync commits to main and pushes to {url}." in syncer("check", "--offline").out
+    config = parse_config(followed.site.config.read_text(encoding="utf-8"), followed.site.config)
+    assert not is_pushed(config)
+    followed.require_settled(followed.sync())
+    assert is_pushed(config)
+    followed.ours.git("remote", "set-url", "origin", f"{url}x")
+    assert f"no remote has the URL {url}; run `git remote set-url origin {url}`" in syncer("check", "--offline").out
+    assert not is_pushed(config)
+    assert f"no remote has the URL {url}" in not_pushed(followed.later())
+
+
+def test_a_remote_of_any_name_is_found_by_its_url(followed: Followed) -> None:
+    followed.ours.git("remote", "rename", "origin", "upstream")
+    followed.ours.git("remote", "add", "origin", "https://git.example.org/another.git")
+    followed.push()
+    followed.require_settled(followed.sync())
