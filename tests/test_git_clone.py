@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import stat
+import sys
 import time
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import pytest
 import syncer.git.clone
 from syncer.errors import GitError
 from syncer.git.clone import clone
+from tests.doc_blocks import ROOT
 from tests.examples import examples
 from tests.forks import PIPE, Fork
 from tests.remotes import asking_for_a_password, bare_at, cloned, push_all
@@ -225,6 +227,23 @@ def test_a_clone_that_is_killed_at_any_moment_leaves_no_site_or_a_whole_one(remo
         return os.listdir(sites) == ["blog"]
 
     until(is_alone_after_a_clone, 0.05)
+
+
+def test_a_clone_that_is_being_made_is_not_removed_by_another_one(
+    remote: Repository, sites: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = sites.parent / "ssh"
+    code = "from pathlib import Path; from syncer.git.clone import clone; import sys; "
+    code += "clone(sys.argv[1], Path(sys.argv[2]), bool)"
+    other = f'"{sys.executable}" -c "{code}" "file://{sites}/nowhere" "{sites}/blog"'
+    script.write_text(f'#!/bin/sh\nfor last; do :; done\n{other} 2>"{sites.parent}/said"\nexec sh -c "$last"\n')
+    script.chmod(0o755)
+    monkeypatch.setenv("GIT_SSH_COMMAND", str(script))
+    monkeypatch.setenv("GIT_SSH_VARIANT", "simple")
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    clone(f"ssh://localhost{remote.top}", sites / "blog", never)
+    assert is_whole(sites / "blog", remote)
+    assert "syncer.errors.GitError: git clone failed" in (sites.parent / "said").read_text()
 
 
 def test_what_a_killed_clone_left_is_removed_and_what_another_process_makes_is_not(

@@ -116,6 +116,9 @@ def test_a_dry_run_takes_nothing_over(followed: Followed) -> None:
     followed.push()
     assert followed.sync(Options(dry_run=True)).problems == ()
     assert followed.ours.head() == before
+    shutil.rmtree(followed.site.root / "content")
+    with pytest.raises(UsageError, match="content is not a directory"):
+        followed.sync(Options(dry_run=True))
 
 
 def test_a_remote_with_a_name_is_not_fetched_before_the_sync(followed: Followed) -> None:
@@ -140,6 +143,14 @@ def test_commits_that_could_not_be_pushed_go_on_top_of_what_others_pushed(
     assert followed.ours.git("rev-parse", "HEAD^").strip() == theirs
     assert followed.ours.show(PAGES[0]) == followed.right(0)
     assert followed.ours.show(PAGES[1]) == followed.right(1) + b"theirs\n"
+
+
+def test_a_commit_that_could_not_be_pushed_stays_as_it_is_if_nobody_else_pushed(followed: Followed) -> None:
+    with followed.without_remote():
+        not_pushed(followed.sync())
+    before = followed.ours.head()
+    followed.require_settled(followed.sync())
+    assert followed.tip() == before
 
 
 def test_a_remote_that_cannot_be_reached_is_waited_for_once(
@@ -289,7 +300,9 @@ def test_other_commands_know_the_remote_by_its_url(followed: Followed, syncer: R
 
 
 def test_a_remote_of_any_name_is_found_by_its_url(followed: Followed) -> None:
-    followed.ours.git("remote", "rename", "origin", "upstream")
+    followed.ours.git("remote", "set-head", "origin", "--delete")
+    followed.ours.git("remote", "remove", "origin")
     followed.ours.git("remote", "add", "origin", "https://git.example.org/another.git")
+    followed.ours.git("remote", "add", "upstream", f"file://{followed.remote.top}")
     followed.push()
     followed.require_settled(followed.sync())
