@@ -1,7 +1,7 @@
 """Kills a process again and again that changes a page in place at full speed, and looks at what is left each time.
 
-Arguments: the page, the first byte of what is changed, the byte after it, the number of kills, at least. It prints how often the
-page was old, and new, and neither; that ends it.
+Arguments: the page, the first byte of what is changed, the byte after it, the number of kills, at least. It prints how
+often the page was old, and new, and neither; that ends it.
 """
 
 from __future__ import annotations
