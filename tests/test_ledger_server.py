@@ -16,6 +16,7 @@ from syncer.config.parse import parse_config
 from syncer.errors import LedgerUnreachable, StateError
 from syncer.model import ProblemKind, ServerAddress
 from syncer.simulator.server import Simulator
+from syncer.state.ledger import UnitStock
 from syncer.state.shared_ledger import look_at_ledger, open_shared_ledger
 from syncer.sync.make import make_sync
 from syncer.sync.options import Environment, Listener, Options
@@ -95,6 +96,29 @@ def test_what_one_transaction_has_read_no_other_changes_before_it_ends(place: Se
             assert not taken.done()
             connection.execute("INSERT INTO units VALUES ('2026-11-22', 'stats', '/sites/a', 60)")
         assert taken.result() == 40
+
+
+@pytest.mark.parametrize("wrong", [timedelta(days=1), timedelta(hours=-13), timedelta(days=-9000)], ids=str)
+def test_a_machine_whose_clock_is_wrong_counts_on_the_day_of_the_server(
+    place: ServerAddress, monkeypatch: pytest.MonkeyPatch, wrong: timedelta
+) -> None:
+    real = time.time
+    with monkeypatch.context() as patched:
+        patched.setattr("time.time", lambda: real() + wrong.total_seconds())
+        opened = open_shared_ledger(place, member("wrong", 100), NOON + wrong, writes=True)
+        ledger = opened.__enter__()
+    stock = UnitStock(ledger, lambda: NOON + wrong, scheduled=False)
+    with open_shared_ledger(place, member("right"), NOON, writes=True) as other:
+        for _ in range(55):
+            assert stock.spend(STATS)
+        assert take(other, 100) == 40, "it knows the units that were taken by the other clock"
+        stock.give_back()
+        assert take(other, 100) == 5
+        ledger.park(STATS, NOON + wrong + HOUR)
+        assert other.balances(NOON)[STATS].parked_until == NOON + HOUR
+        ledger.note_refusal(STATS, NOON + wrong, 7)
+        assert other.refusals(NOON) == {STATS: 7}
+    opened.__exit__(None, None, None)
 
 
 HOLD = (

@@ -59,6 +59,10 @@ class OwnLedger:
             for bucket, limit in self.limits.items()
         }
 
+    def day(self, at: datetime) -> date:
+        """Return the quota day at this time."""
+        return quota_day(at)
+
     def take(self, bucket: Bucket, at: datetime, wanted: int, *, scheduled: bool) -> int:
         """Spend up to `wanted` units of `bucket`, as many as a sync may use now; return their number."""
         day = quota_day(at).isoformat()
@@ -141,7 +145,7 @@ class UnitStock:
     def spend(self, bucket: Bucket) -> bool:
         """Spend one unit of `bucket` before a request is sent; return False if none is available."""
         at = self.clock()
-        day = quota_day(at)
+        day = self.ledger.day(at)
         with self._lock:
             if self._days.setdefault(bucket, day) != day:
                 self.give_back()

@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, closing, contextmanager, suppress
+from datetime import timedelta
 from functools import cache, partial
 from pathlib import Path
 from typing import ClassVar, Final
@@ -43,6 +44,9 @@ class LedgerFile:
 
     LISTED: ClassVar = "SELECT value FROM json_each(:list)"
     """A query for the texts in a parameter `list`, which is a list in JSON."""
+
+    ahead = timedelta(0)
+    """How far its clock is ahead of this machine's: a file has no other clock."""
 
     def __init__(
         self, connection: sqlite3.Connection, place: LedgerPlace, original: os.stat_result | LargeTables

@@ -8,8 +8,10 @@ seconds, and the others continue.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
+from datetime import timedelta
 from typing import ClassVar, Final
 
 import psycopg
@@ -39,6 +41,9 @@ _LIMITS: Final = (
     f" SET LOCAL idle_in_transaction_session_timeout = '{IDLE_SECONDS}s'"
 )
 
+CLOCK_SECONDS: Final = 2.0
+"""By so much two clocks may differ."""
+
 _WRITE: Final = f"BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; {_LIMITS}"
 """Not one that repeats reads: it would see what was there before it had a lock."""
 
@@ -59,6 +64,8 @@ class LedgerServer:
         self._connection = connection
         self._sql = ServerConnection(connection)
         self._lock = threading.RLock()
+        self.ahead = timedelta(0)
+        """How far the server's clock is ahead of this machine's. Units and days are counted by the server's."""
 
     @contextmanager
     def transaction(self) -> Iterator[ServerConnection]:
@@ -110,7 +117,7 @@ class _LedgerCopy(LedgerFile):
         with server.read() as connection:
             tables = {table: connection.execute(f"SELECT * FROM {table}").fetchall() for table in COPIED}
             super().__init__(small_tables(tables), server.place, server.large_tables)
-        self._server = server
+        self._server, self.ahead = server, server.ahead
 
     def close(self) -> None:
         super().close()
@@ -132,6 +139,7 @@ def open_ledger_server(place: ServerAddress) -> LedgerServer:
     try:
         with server.read() as connection:
             _require_version(_version(connection), place)
+            server.ahead = _ahead(connection)
     except BaseException:
         server.close()
         raise
@@ -195,6 +203,13 @@ def _version(connection: ServerConnection) -> int:
     if row is None or not row[0].isdecimal():
         raise OddValue("its schema has no number")
     return int(row[0])
+
+
+def _ahead(connection: ServerConnection) -> timedelta:
+    """Return how far the server's clock is ahead of this machine's; nothing where an answer takes as long."""
+    row = connection.execute("SELECT extract(epoch FROM clock_timestamp())").fetchone()
+    seconds = float(row[0]) - time.time() if row else 0.0
+    return timedelta(seconds=round(seconds)) if abs(seconds) > CLOCK_SECONDS else timedelta(0)
 
 
 def _require_version(version: int, place: ServerAddress) -> None:
