@@ -9,7 +9,7 @@ from random import Random
 
 from tests.fleet.ground import HOSTS, FleetGround, host_of
 from tests.fleet.workers import Worker
-from tests.many_sites.events import Cast, Event, Events
+from tests.many_sites.events import LOCK_SECONDS, Cast, Event, Events
 from tests.proxy import Network
 
 SKEWS = (0, 0, 40, -40, 600, -600)
@@ -27,8 +27,11 @@ class FleetEvents(Events):
         random: Random,
         cast: Cast,
         workers: Mapping[str, Worker],
+        supervise: Callable[[], None],
         only: Collection[str] = (),
     ) -> None:
+        """`supervise` starts workers again that have ended."""
+        self._supervise = supervise
         self._fleet = ground
         self._workers = workers
         self._ends: dict[str, tuple[float, Callable[[], None]]] = {}
@@ -72,8 +75,16 @@ class FleetEvents(Events):
         """End all troubles of hosts, each in its time, then those of sites."""
         while self._ends:
             self._end_those_due()
-            time.sleep(0.01)
+            self._let_pass()
+        self._stack.close()  # a command may wait for what others hold, or for a worker that was drained
+        end = time.monotonic() + LOCK_SECONDS
+        while any(command.poll() is None for command in self._beside) and time.monotonic() < end:
+            self._let_pass()
         super().clear()
+
+    def _let_pass(self) -> None:
+        self._supervise()
+        time.sleep(0.01)
 
     # hosts
 

@@ -64,7 +64,7 @@ class _Round:
         self.report = RoundReport(seed)
         self._plan, self._ground, self._random, self._cast = plan, ground, random, cast
         self._workers = Workers(ground)
-        self._events = FleetEvents(ground, random, cast, self._workers.of, only)
+        self._events = FleetEvents(ground, random, cast, self._workers.of, self._supervise, only)
         self._limit = max(2, len(cast.tight) // 2) * random.choice([1, 2, 3])
         self._reserve = random.choice([0, 1])
 
