@@ -31,7 +31,7 @@ COMMANDS = {
     "undo": "Restore the counts that a sync replaced.",
     "deploy": "Call your host's build hook if a build is due.",
     "purge": "Delete stored readings and log lines.",
-    "fleet": "Set up what sites on several machines share.",
+    "fleet": "Sync sites on several machines as one fleet.",
     "simulate": "Run a local YouTube, without an account.",
     "demo": "Take the tour with sample pages and a local YouTube.",
 }
