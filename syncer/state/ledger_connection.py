@@ -57,7 +57,8 @@ _PARAMETER = re.compile(r":(\w+)")
 
 _WRONG = re.compile(
     r"authentication failed|no password supplied|pg_hba\.conf|"
-    r"(?:database|role) \".*\" does not exist|invalid port number|root certificate file|does not support SSL"
+    r"(?:database|role) \".*\" does not exist|invalid port number|root certificate file|does not support SSL|"
+    r"certificate verify failed|does not match host name"
 )
 """What no waiting repairs, in the words of a server and of its client. They have no code for what prevents a
 connection; what is not in English counts as what a later try may not find any more.
