@@ -152,7 +152,7 @@ def test_the_connection_is_encrypted_and_only_to_the_server_of_that_name_and_aut
     another = created.replace("//syncer@localhost:", "//syncer@127.0.0.1:")
     with pytest.raises(StateError, match="does not match host name"):
         connect(ServerAddress(another))
-    with pytest.raises(StateError, match="certificate verify failed.*check `quota.ledger`"):
+    with pytest.raises(StateError, match=r"certificate verify failed.*check `quota.ledger`"):
         connect(ServerAddress(created.replace(f"{certificates}/ca.crt", "system")))
     with pytest.raises(StateError, match="no encryption"):
         connect(ServerAddress(created.partition("?")[0] + "?sslmode=disable"))
