@@ -25,7 +25,7 @@ from procrastinate.utils import utcnow
 from syncer.errors import LedgerUnreachable
 from syncer.model import ServerAddress
 from syncer.state.fleet_tables import QUEUE_SCHEMA
-from syncer.state.ledger_connection import connection_options
+from syncer.state.ledger_connection import IDLE_SECONDS, LOCK_SECONDS, STATEMENT_SECONDS, connection_options
 from syncer.wording import safe
 
 TASK: Final = "sync"
@@ -75,7 +75,13 @@ class Queue:
         async def configure(connection: _Connection) -> None:
             connections[:] = [*(each for each in connections if not each.closed), connection]
 
-        kwargs = {**connection_options(), "options": f"-c search_path={QUEUE_SCHEMA}"}
+        settings = {
+            "search_path": QUEUE_SCHEMA,
+            "lock_timeout": f"{LOCK_SECONDS}s",
+            "statement_timeout": f"{STATEMENT_SECONDS}s",
+            "idle_in_transaction_session_timeout": f"{IDLE_SECONDS}s",  # a stopped worker would keep rows locked
+        }
+        kwargs = {**connection_options(), "options": " ".join(f"-c {name}={text}" for name, text in settings.items())}
         app = App(
             connector=PsycopgConnector(conninfo=place, min_size=1, max_size=2, configure=configure, kwargs=kwargs)
         )

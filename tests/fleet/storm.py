@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import threading
 import time
 from collections.abc import Collection, Iterable
@@ -51,7 +52,7 @@ class FleetStorm:
             this.report.seconds["copy"] = time.monotonic() - began
             try:
                 this.run()
-            except AssertionError as error:
+            except (AssertionError, subprocess.TimeoutExpired) as error:
                 this.report.wrong.append(str(error))
         this.report.seconds["all"] = time.monotonic() - began
         return this.report

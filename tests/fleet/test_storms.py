@@ -66,7 +66,7 @@ def test_whatever_becomes_of_hosts_and_database_every_site_is_soon_right_again(s
     _judge(small, seed)
 
 
-@pytest.mark.skipif(not PROVING, reason="takes two hours; ./dev prove runs it")
+@pytest.mark.skipif(not PROVING, reason="takes hours; ./dev prove runs it")
 @pytest.mark.parametrize("seed", SEEDS)
 def test_fifty_sites_on_three_hosts_keep_every_promise(full: FleetStorm, seed: int) -> None:
     _judge(full, seed)
