@@ -106,7 +106,7 @@ def _run(
         wake.send()
 
     joined = fleet.joined(sites.controls, sites.request_look, stopped.set) if fleet else nullcontext()
-    with called_on_hangup(hung_up), closing(sites), joined as sync_queue:
+    with called_on_hangup(hung_up), joined as sync_queue, closing(sites):
         environment = DaemonEnvironment(
             now,
             partial(wake.wait, LOOK_SECONDS),

@@ -66,6 +66,8 @@ class ConfigFile:
     """With this config alone."""
     read: SiteConfig | SyncerError
     """As it was last read."""
+    name: str | None = None
+    """The site's, when it was last valid."""
     is_new: bool = True
     """Whether it was read since it was last used."""
     site: OpenSite | None = None
@@ -233,6 +235,8 @@ class DaemonSites:
                 USED[read.config.site_name] = settings
             config = self._configs.setdefault(path, ConfigFile(settings, read))
             config.read, config.is_new, config.retry_at = read, True, float("inf")
+            if isinstance(read, SiteConfig):
+                config.name = read.config.site_name
 
     def _attempt(self, path: str, call: Callable[[], T], close: Callable[[T], None] | None = None) -> T | SyncerError:
         """Return what a call returns that touches the disk of one site, or why it failed.
@@ -294,11 +298,7 @@ class DaemonSites:
         for path, each in self._configs.items():
             read = reads[path] = conflicts.get(path, each.read)
             if self._several and (isinstance(read, SyncerError) or not each.keeps_site):
-                why = (
-                    "its config is not valid"
-                    if isinstance(read, SyncerError)
-                    else "its site, name or state has changed"
-                )
+                why = "its config is not valid" if isinstance(read, SyncerError) else "its site, name or state changed"
                 self._remove(each, changes, str(read) if isinstance(read, SiteElsewhere) else why)
         for path, each in self._configs.items():  # only now: it may be of a site that another config had
             read = reads[path]
@@ -315,6 +315,9 @@ class DaemonSites:
             for each in self._configs.values()
             if each.left_out and not isinstance(each.left_out, SiteElsewhere)
         }
+        if self._fleet:
+            named = {each.name: each for each in self._configs.values() if each.name and each.left_out}
+            self._fleet.note_left_out({name: redact(str(each.left_out)) for name, each in named.items()})
         if had_sites and not self.sites:
             log.warning("No site is left; the daemon waits for a valid config", extra={"event": "no-site"})
         return changes

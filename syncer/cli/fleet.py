@@ -28,9 +28,9 @@ def init(settings: Settings, address: str | None) -> None:
     """
     from syncer.cli.fleet_place import fleet_place
     from syncer.cli.show import show
-    from syncer.state.ledger_place import require_psycopg
+    from syncer.state.ledger_place import require_packages
 
-    require_psycopg()
+    require_packages("psycopg", "procrastinate")
     place = fleet_place(settings, address)
     from syncer.fleet.queue import migrations, schema
     from syncer.state.fleet_tables import create_fleet

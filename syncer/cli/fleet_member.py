@@ -41,6 +41,10 @@ class FleetMember(Protocol):
         """Return why sites are not synced here, of these configs by path. `are_all`: no other config is there."""
         ...
 
+    def note_left_out(self, reasons: Mapping[str, str]) -> None:
+        """Let the other hosts know why sites are not synced here, by name."""
+        ...
+
     def view(self) -> FleetView:
         """Return what is known of the fleet, from memory. Safe in any thread."""
         ...

@@ -10,7 +10,7 @@ from syncer.cli.fleet_place import fleet_place, host_name
 from syncer.cli.show import show
 from syncer.cli.stopping import StopSignal, stop_on_signals
 from syncer.errors import Stopped, UsageError
-from syncer.state.ledger_place import require_psycopg
+from syncer.state.ledger_place import require_packages
 from syncer.wording import counted, safe
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def request_drain(settings: Settings, host: str | None, *, wait: bool) -> None:
 
 
 def _place(settings: Settings) -> ServerAddress:
-    require_psycopg()
+    require_packages("psycopg", "procrastinate")
     return fleet_place(settings)
 
 

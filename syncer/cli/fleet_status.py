@@ -44,12 +44,12 @@ def command(settings: Settings, address: str | None, as_json: bool) -> int:
     from syncer.cli.show import show_json
     from syncer.cli.show_error import error_document, show_error
     from syncer.errors import SyncerError
-    from syncer.state.ledger_place import require_psycopg
+    from syncer.state.ledger_place import require_packages
     from syncer.status.documents import quota_json
     from syncer.status.fleet import fleet_json
 
     places, code = _places(settings, address)
-    require_psycopg()
+    require_packages("psycopg")
     documents: list[dict[str, object]] = []
     for place in places:
         try:

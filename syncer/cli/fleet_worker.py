@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import contextmanager
@@ -19,7 +20,7 @@ from syncer.cli.reloadable_config import SiteConfig
 from syncer.cli.stopping import StopSignal
 from syncer.errors import ConfigError, StateError, SyncerError
 from syncer.state.disk_calls import call_aside
-from syncer.state.ledger_place import require_psycopg
+from syncer.state.ledger_place import require_packages
 from syncer.wording import safe
 
 if TYPE_CHECKING:
@@ -29,6 +30,10 @@ if TYPE_CHECKING:
     from syncer.fleet.worker import FleetWorker
     from syncer.model import ServerAddress
     from syncer.status.fleet import FleetView
+
+
+CLONE_RETRY_SECONDS = 60.0
+"""After so long a clone that failed is tried again."""
 
 
 class JoinedHost:
@@ -41,7 +46,9 @@ class JoinedHost:
         self._place = place
         self._worker = FleetWorker(place, host)
         self._clones: dict[Path, Future[None]] = {}
-        """Those that are being made, or have failed, by their directories."""
+        """Those that are being made, or have ended, by their directories."""
+        self._next_tries: dict[Path, float] = {}
+        """When a clone that failed is tried again, by the monotonic clock."""
         self._stop = StopSignal()
         """Ends them."""
 
@@ -65,7 +72,10 @@ class JoinedHost:
         refused: dict[str, SyncerError] = {}
         for path, read in reads.items():
             if read.config.ledger_place != self._place:
-                refused[path] = ConfigError(f"{path}: `quota.ledger` must be {self._place}, as of the whole fleet")
+                refused[path] = ConfigError(
+                    f"{path}: `quota.ledger` is not {self._place}, the fleet of this worker; correct it, or restart the"
+                    " worker to be in another fleet"
+                )
         ours = {path: read for path, read in reads.items() if path not in refused}
         owners = self._worker.owners(
             {read.config.site_name: safe(read.identity.site) for read in ours.values()}, are_all=are_all and not refused
@@ -80,22 +90,31 @@ class JoinedHost:
 
     def _missing(self, path: str, config: Config) -> SyncerError | None:
         """Return why a site that is only in git is not here yet; clone it, if this host owns it."""
-        running = self._clones.get(config.site)
-        if running and running.done():
-            del self._clones[config.site]
-            if error := running.exception():
-                return StateError(f"{path}: {error}")
-        if os.path.lexists(config.site):
-            return None
+        remote, site = config.git.remote, config.site
+        if os.path.lexists(site):
+            if os.path.lexists(site / ".git"):
+                return None
+            return StateError(
+                f"{path}: {site} exists and is no clone of {remote}; rename it, to have that cloned there"
+            )
         if not self.view().is_current:
             return StateError(f"{path}: the site is not here, and the server cannot say whether it is another host's")
-        if config.site not in self._clones:
+        cloning = self._clones.get(site)
+        if cloning and cloning.done() and (error := cloning.exception()):
+            if time.monotonic() < self._next_tries.setdefault(site, time.monotonic() + CLONE_RETRY_SECONDS):
+                return StateError(f"{path}: {error}")
+            del self._next_tries[site]
+            cloning = None
+        if not cloning:
             from syncer.git.clone import clone
 
-            call = partial(clone, config.git.remote, config.site, self._stop.is_set)
-            self._clones[config.site] = call_aside(call, thread="clone")
-            self._clones[config.site].add_done_callback(lambda _: self._look_again())
-        return SiteElsewhere(f"The site {config.site_name} is being cloned from {config.git.remote}")
+            cloning = self._clones[site] = call_aside(partial(clone, remote, site, self._stop.is_set), thread="clone")
+            cloning.add_done_callback(lambda _: self._look_again())
+        return SiteElsewhere(f"The site {config.site_name} is being cloned from {remote}")
+
+    def note_left_out(self, reasons: Mapping[str, str]) -> None:
+        """Let the other hosts know why sites are not synced here, by name."""
+        self._worker.note_left_out(reasons)
 
     def view(self) -> FleetView:
         """Return what is known of the fleet, from memory. Safe in any thread."""
@@ -104,6 +123,6 @@ class JoinedHost:
 
 def run_worker(settings: Settings, host: str | None, sites_at_once: int) -> None:
     """Run the daemon of these sites as a host of their fleet. Raises UsageError, ConfigError and StateError."""
-    require_psycopg()
+    require_packages("psycopg", "procrastinate")
     several = replace(settings, several=True)
     run_daemon(several, sites_at_once, JoinedHost(fleet_place(several), host_name(host)))

@@ -20,7 +20,7 @@ from uuid import uuid4
 
 from syncer import __version__
 from syncer.control import Control, DaemonState
-from syncer.errors import StateError
+from syncer.errors import ExitCode, StateError
 from syncer.fleet.queue import Queue
 from syncer.model import ServerAddress
 from syncer.state.fleet import Fleet, SiteReport
@@ -86,6 +86,8 @@ class FleetWorker:
         """How often the paths were replaced."""
         self._answered = 0
         """Up to which of these the owners are known, or cannot be known."""
+        self._left_out: Mapping[str, str] = {}
+        """Why sites are not synced here, by name."""
         self._draining = False
         self._closing = False
         # what follows belongs to the thread
@@ -97,7 +99,8 @@ class FleetWorker:
         """Set when the sync of a site has ended that began by a job."""
         self._in_hand: set[str] = set()
         """The sites of the jobs that are in hand."""
-        self._reported: Mapping[str, DaemonState] = {}
+        self._reported: Mapping[str, DaemonState | str] = {}
+        """What was said of each site: how it is, or why it is left out."""
         self._is_stuck = False
         """Whether a job was not fetched in time."""
         self._deferring: set[asyncio.Task[None]] = set()
@@ -131,6 +134,12 @@ class FleetWorker:
             self._call(self._wake.set)
             self._lock.wait_for(lambda: self._answered >= asked, ANSWER_SECONDS)
             return self._owners
+
+    def note_left_out(self, reasons: Mapping[str, str]) -> None:
+        """Let the other hosts know why sites are not synced here, by name."""
+        with self._lock:
+            self._left_out = dict(reasons)
+        self._call(self._wake.set)
 
     def put(self, site: str, line_up: Callable[[], None]) -> None:
         """Let a sync that is due have its turn once its job is in hand; at once if there is no queue now."""
@@ -213,8 +222,10 @@ class FleetWorker:
         """Say that this host is alive and how its sites are; hear which are another host's, and how the others are."""
         with self._lock:
             asked, paths, are_all = self._asked, self._paths, self._are_all
+            left_out = self._left_out
         now, sites = self._environment.clock(), self._environment.sites()
-        states = {name: replace(control.state(), progress=None) for name, control in sites.items()}
+        running = {name: replace(control.state(), progress=None) for name, control in sites.items()}
+        states: Mapping[str, DaemonState | str] = {**left_out, **running}
         news = [report_of(name, state, now) for name, state in states.items() if self._reported.get(name) != state]
 
         def ask() -> tuple[bool | None, Mapping[str, str], Fleet]:
@@ -308,16 +319,18 @@ class FleetWorker:
             self._wake.set()  # so that the others see soon how it went
 
     async def _trigger(self, site: str) -> None:
-        """Let a site sync now, wait until it has, and say how that went. Raises StateError: it is not synced here."""
-        control = self._environment.sites().get(site)
+        """Let a site sync now, wait until it has, and say how that went, or why it is not synced here."""
+        control, now = self._environment.sites().get(site), self._environment.clock
         if control is None:
-            raise StateError(f"{site} is not synced on {self._host} now")
-        number = control.trigger(accept=False).number
-        while (ticket := control.ticket(number)) and ticket.state != "done":
-            await asyncio.sleep(FOLLOW_SECONDS)
-        report = report_of(site, control.state(), self._environment.clock())
-        if ticket and ticket.error:
-            report = replace(report, trouble=ticket.error, exit_code=json.loads(ticket.report or "{}").get("exit"))
+            why = self._left_out.get(site, "its worker has no config for it")
+            report = replace(report_of(site, why, now()), exit_code=int(ExitCode.CANNOT_RUN))
+        else:
+            number = control.trigger(accept=False).number
+            while (ticket := control.ticket(number)) and ticket.state != "done":
+                await asyncio.sleep(FOLLOW_SECONDS)
+            report = report_of(site, control.state(), now())
+            if ticket and ticket.error:
+                report = replace(report, trouble=ticket.error, exit_code=json.loads(ticket.report or "{}").get("exit"))
 
         def tell() -> None:
             with closing(open_fleet(self._place)) as tables:
@@ -326,8 +339,10 @@ class FleetWorker:
         await asyncio.to_thread(tell)
 
 
-def report_of(site: str, state: DaemonState, now: datetime) -> SiteReport:
-    """Return how a site is, for the others."""
+def report_of(site: str, state: DaemonState | str, now: datetime) -> SiteReport:
+    """Return how a site is, or why it is left out, for the others."""
+    if isinstance(state, str):
+        return SiteReport(site, running=False, trouble=state)
 
     def seconds(at: datetime | None) -> int | None:
         return None if at is None else round((at - now).total_seconds())

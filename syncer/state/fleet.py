@@ -35,15 +35,15 @@ class SiteReport:
 
     site: str
     running: bool
-    last_sync: str | None
-    finished: int | None
-    exit_code: int | None
-    changed_counts: int | None
-    problems: int | None
-    missing: int | None
-    next_sync: int | None
-    late_after: int | None
-    trouble: str | None
+    last_sync: str | None = None
+    finished: int | None = None
+    exit_code: int | None = None
+    changed_counts: int | None = None
+    problems: int | None = None
+    missing: int | None = None
+    next_sync: int | None = None
+    late_after: int | None = None
+    trouble: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

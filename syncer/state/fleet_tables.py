@@ -65,6 +65,9 @@ _NOW: Final = "CAST(extract(epoch FROM clock_timestamp()) AS bigint)"
 _TO_UPDATE: Final = "has no tables, or older ones; run `syncer fleet init`"
 
 _REPORTED: Final = tuple(field.name for field in fields(SiteReport))
+_NOW_KNOWN: Final = frozenset({"running", "next_sync", "trouble"})
+"""What a report says in any case. The rest is of the last sync, and stays as it is if the report has none."""
+
 _TIMES: Final = frozenset({"finished", "next_sync", "late_after"})
 _TEXTS: Final = frozenset({"site", "last_sync", "trouble"})
 
@@ -149,9 +152,11 @@ class FleetTables(SharedTables):
         return {site: known[site][0] or "another host" for site in paths if known[site][0] != host}
 
     def report(self, host: str, reports: Iterable[SiteReport]) -> None:
-        """Say how sites are that the host owns."""
+        """Say how sites are, of those that the host owns."""
         values = ", ".join(
-            f"{name} = {f'{_NOW} + CAST(:{name} AS bigint)' if name in _TIMES else f':{name}'}" for name in _REPORTED
+            f"{name} = {new}" if name in _NOW_KNOWN else f"{name} = coalesce({new}, {name})"
+            for name in _REPORTED
+            for new in [f"{_NOW} + CAST(:{name} AS bigint)" if name in _TIMES else f":{name}"]
         )
         with self.transaction() as connection:
             connection.executemany(

@@ -39,6 +39,8 @@ class OwnLedger:
     """How many units of each bucket scheduled syncs leave."""
     exchange: ClassVar[None] = None
     """No other site uses it."""
+    ahead: ClassVar = timedelta(0)
+    """How far the clock by which it counts is ahead of this machine's."""
 
     def balances(self, at: datetime) -> Mapping[Bucket, BucketStatus]:
         """Return what is left of each bucket on the quota day of this time."""
@@ -58,10 +60,6 @@ class OwnLedger:
             )
             for bucket, limit in self.limits.items()
         }
-
-    def day(self, at: datetime) -> date:
-        """Return the quota day at this time."""
-        return quota_day(at)
 
     def take(self, bucket: Bucket, at: datetime, wanted: int, *, scheduled: bool) -> int:
         """Spend up to `wanted` units of `bucket`, as many as a sync may use now; return their number."""
@@ -145,7 +143,7 @@ class UnitStock:
     def spend(self, bucket: Bucket) -> bool:
         """Spend one unit of `bucket` before a request is sent; return False if none is available."""
         at = self.clock()
-        day = self.ledger.day(at)
+        day = quota_day(at + self.ledger.ahead)
         with self._lock:
             if self._days.setdefault(bucket, day) != day:
                 self.give_back()

@@ -6,6 +6,7 @@ What a server needs is loaded only where a config names one.
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -25,7 +26,7 @@ def open_ledger(place: LedgerPlace) -> OpenLedger:
     """Open a ledger for writing, and create its file if needed. Raises StateError."""
     if isinstance(place, Path):
         return open_ledger_file(place)
-    require_psycopg()
+    require_packages("psycopg")
     from syncer.state.ledger_server import open_ledger_server
 
     return open_ledger_server(place)
@@ -35,7 +36,7 @@ def copy_ledger(place: LedgerPlace) -> LedgerFile:
     """Return a copy in memory of the small tables of a ledger. Nothing is written to the ledger. Raises StateError."""
     if isinstance(place, Path):
         return copy_ledger_file(place)
-    require_psycopg()
+    require_packages("psycopg")
     from syncer.state.ledger_server import copy_ledger_server
 
     return copy_ledger_server(place)
@@ -45,19 +46,16 @@ def read_ledger(place: LedgerPlace) -> AbstractContextManager[LedgerConnection]:
     """Return a connection that cannot write, in one transaction; close it by leaving its block. Raises StateError."""
     if isinstance(place, Path):
         return read_ledger_file(place)
-    require_psycopg()
+    require_packages("psycopg")
     from syncer.state.ledger_server import read_ledger_server
 
     return read_ledger_server(place)
 
 
-def require_psycopg() -> None:
-    """Raise StateError where psycopg, which connects to PostgreSQL, is not installed."""
-    try:
-        import psycopg  # noqa: F401 - whether it is there
-    except ImportError:
+def require_packages(*names: str) -> None:
+    """Raise StateError where one of these packages is not installed, which the extra `fleet` brings along."""
+    if not all(map(find_spec, names)):
         raise StateError(
-            "A ledger on a PostgreSQL server needs the extra `fleet`, which is not installed; run"
-            " `pipx install --force 'syncer-youtube[fleet]'`, or `pip install 'syncer-youtube[fleet]'` in the virtual"
-            " environment of syncer"
-        ) from None
+            "A ledger on a PostgreSQL server needs the extra `fleet`, which is not installed; install syncer again as"
+            " you did, with `[fleet]` after its name or directory, as in `pip install '.[fleet]'`"
+        )

@@ -198,7 +198,7 @@ class SharedLedger:
     def __init__(self, file: OpenLedger, site: LedgerMember) -> None:
         self._file = file
         self._site = site
-        self._ahead = file.ahead
+        self.ahead = file.ahead
         """How far the clock by which the ledger counts is ahead of this machine's."""
         self.exchange = Exchange(file, site.site, site.endpoint)
         """How the site learns from the others."""
@@ -225,22 +225,22 @@ class SharedLedger:
                     **{bucket.value: site.terms.stated.get(bucket) for bucket in Bucket},
                     "share": site.terms.share,
                     "key": self._fingerprint(connection),
-                    "seen": int((at + self._ahead).timestamp()) if at else None,
+                    "seen": int((at + self.ahead).timestamp()) if at else None,
                 },
             )
 
     def balances(self, at: datetime) -> Mapping[Bucket, BucketStatus]:
         """Return what is left of each bucket for the site on the quota day of this time."""
-        at += self._ahead
+        at += self.ahead
         return self._look(at).balances(self._site, at)
 
-    def day(self, at: datetime) -> date:
+    def _day(self, at: datetime) -> date:
         """Return the quota day at this time, by the clock of the ledger."""
-        return quota_day(at + self._ahead)
+        return quota_day(at + self.ahead)
 
     def take(self, bucket: Bucket, at: datetime, wanted: int, *, scheduled: bool) -> int:
         """Spend up to `wanted` units of `bucket`, as many as a sync may use now; return their number."""
-        day = self.day(at)
+        day = self._day(at)
         with self._file.transaction() as connection:
             taken = min(wanted, self.balances(at)[bucket].usable(scheduled=scheduled))
             if taken:
@@ -266,12 +266,12 @@ class SharedLedger:
         with self._file.transaction() as connection:
             connection.execute(
                 "INSERT INTO parked VALUES (:bucket, :until) ON CONFLICT (bucket) DO UPDATE SET until = :until",
-                {"bucket": bucket, "until": int((until + self._ahead).timestamp())},
+                {"bucket": bucket, "until": int((until + self.ahead).timestamp())},
             )
 
     def refusals(self, at: datetime) -> Mapping[Bucket, int]:
         """Return after how many units YouTube reported a bucket spent too early, on this quota day or the last one."""
-        today = self.day(at)
+        today = self._day(at)
         recent = {today.isoformat(), (today - timedelta(days=1)).isoformat()}
         with self._file.read() as connection:
             rows = connection.execute("SELECT bucket, day, units FROM refused").fetchall()
@@ -283,7 +283,7 @@ class SharedLedger:
             connection.execute(
                 "INSERT INTO refused VALUES (:bucket, :day, :units)"
                 " ON CONFLICT (bucket) DO UPDATE SET day = :day, units = :units",
-                {"bucket": bucket, "day": self.day(at).isoformat(), "units": units},
+                {"bucket": bucket, "day": self._day(at).isoformat(), "units": units},
             )
 
     def forget_refusal(self, bucket: Bucket) -> None:
@@ -296,7 +296,7 @@ class SharedLedger:
 
         The sites are those that synced in the last days, and the one that asks, by name.
         """
-        at += self._ahead
+        at += self.ahead
         return self._look(at).sharing(self._site, at)
 
     def _look(self, at: datetime) -> LedgerSnapshot:
