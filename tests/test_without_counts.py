@@ -81,3 +81,16 @@ def test_what_has_no_effect_without_counts_is_an_error(site: Site, fields: str, 
 def test_counts_must_be_named_to_be_none(site: Site) -> None:
     with pytest.raises(ConfigError, match=r"fields\.counts"):
         parse_config("collections:\n  - directory: content\n    fields: {video_id: id}\n", site.config)
+
+
+def test_a_sync_that_requests_nothing_does_not_say_that_it_checked_videos(
+    site: Site, syncer: Run, youtube: Simulator
+) -> None:
+    site.put("content/a.md", f"---\nid: {A}\n---\n".encode())
+    youtube.world = World(videos={A: HERE})
+    (site.root.parent / "q").write_bytes(b"no ledger" * 1_000)
+    site.configure(collections=PAGES % "", availability="every: 7d", quota="ledger: ../q")
+    ran = syncer("sync", "--all")
+    assert "Checked" not in ran.out
+    assert "\nDid not check whether 1 video plays: nothing was requested.\n" in ran.out
+    assert sum(youtube.units.values()) == 0

@@ -125,7 +125,9 @@ def _show_sums(report: SyncReport) -> None:
         show(f"Whether {them} {verb} was checked before (use --all to check again).")
     if report.playing and report.playing.due and not report.asked:
         due, verb = report.playing.due, "plays" if report.playing.due == 1 else "play"
-        show(f"Checked whether {counted(due, 'video')} {verb}: {report.playing.checked:,} returned.")
+        what, checked = f"whether {counted(due, 'video')} {verb}", report.playing.checked
+        has_asked = checked or any(report.units.values())
+        show(f"Checked {what}: {checked:,} returned." if has_asked else f"Did not check {what}: nothing was requested.")
     if report.tries.repeated:
         show(f"{counted(sum(report.tries.failures.values()), 'attempt')} failed (-v shows why).")
     if fresh := report.fresh - report.gone_not_due:
