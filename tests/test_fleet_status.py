@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 AT = datetime(2026, 11, 29, 12, 0, tzinfo=UTC)
 HOUR = 3600
 GOOD = SiteReport("blog", False, "20261129T110000Z-9f2c", -HOUR, 0, 12, 0, 1, 5 * HOUR, 11 * HOUR, None)
+NEVER: dict[str, Any] = {"last_sync": None, "finished": None, "exit_code": None, "late_after": None, "next_sync": None}
+UNREPORTED = "It has never synced, and its host has not said when it will. If that stays so, read its worker's log."
 ALIVE = HostRow("a", True, 3, False, "0.1.0")
 
 
@@ -41,7 +43,11 @@ def fleet(*reports: SiteReport, hosts: tuple[HostRow, ...] = (ALIVE,)) -> Fleet:
         ({"running": True}, "busy", []),
         ({"late_after": -1}, "wrong", ["It is late: a good sync was due 1 second ago."]),
         ({"late_after": 0}, "well", []),
-        ({"trouble": "/srv is gone."}, "wrong", ["The last sync could not run: /srv is gone."]),
+        ({"trouble": "/srv is gone."}, "wrong", ["It was not synced: /srv is gone."]),
+        ({**NEVER, "trouble": "unknown key `x`"}, "wrong", ["It was not synced: unknown key `x`."]),
+        ({**NEVER, "next_sync": 60}, "well", []),
+        ({**NEVER, "running": True}, "busy", []),
+        (NEVER, "wrong", [UNREPORTED]),
         ({"exit_code": 3}, "wrong", ["The last sync read nothing from YouTube."]),
         ({"exit_code": 1, "problems": 1}, "attention", ["There is 1 problem."]),
         ({"exit_code": 1}, "attention", ["The last sync ended with exit code 1."]),
@@ -55,6 +61,12 @@ def fleet(*reports: SiteReport, hosts: tuple[HostRow, ...] = (ALIVE,)) -> Fleet:
 def test_a_site_needs_attention_for_these_reasons(changes: dict[str, object], mark: str, reasons: list[str]) -> None:
     (site,) = condition_of(fleet(replace(GOOD, **changes))).sites  # type: ignore[arg-type]
     assert (site.mark, list(site.reasons)) == (mark, reasons)
+
+
+@pytest.mark.parametrize("change", [{"is_running": False}, {"draining": True}, {"silent_seconds": 99}])
+def test_a_site_that_never_synced_is_not_blamed_on_a_host_that_does_not_sync(change: dict[str, Any]) -> None:
+    (site,) = condition_of(fleet(replace(GOOD, **NEVER), hosts=(replace(ALIVE, **change),))).sites
+    assert site.reasons == []
 
 
 def test_one_sentence_says_how_the_fleet_is_and_what_needs_attention_is_first() -> None:

@@ -59,6 +59,14 @@ class SiteRow:
         """Whether its last good sync is longer ago than it should be."""
         return self.report.late_after is not None and self.report.late_after < 0
 
+    @property
+    def is_unreported(self) -> bool:
+        """Whether its owner has said nothing of it yet: neither of a sync nor when it begins one."""
+        report = self.report
+        return (
+            report.last_sync is None and not report.running and report.late_after is None and report.next_sync is None
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Fleet:

@@ -175,7 +175,9 @@ def _wrong(row: SiteRow, host: HostCondition | None, state: str) -> Iterator[str
             why = " Its host is stopped."
         yield f"It is late: a good sync was due {ago(-report.late_after)} ago.{why}"
     if report.trouble:
-        yield f"The last sync could not run: {report.trouble.strip().rstrip('.')}."
+        yield f"It was not synced: {report.trouble.strip().rstrip('.')}."
+    elif state == "running" and row.is_unreported:
+        yield "It has never synced, and its host has not said when it will. If that stays so, read its worker's log."
     elif report.exit_code == ExitCode.NOTHING_ANSWERED:
         yield "The last sync read nothing from YouTube."
 
