@@ -85,6 +85,43 @@ def test_the_page_shows_all_hosts_and_sites_and_links_to_those_of_this_host(page
     assert "2026-11-29 12:00:02 UTC" in shown, "when it was read"
 
 
+def banner(page: Served) -> tuple[str, str]:
+    """The mark and the text at the top of the page."""
+    found = re.search(r'<p class="verdict (\w+)" role="status"><strong>(.*?)</strong>', page.get("/").text)
+    assert found
+    return found[1], found[2]
+
+
+def test_the_first_sentence_is_about_the_whole_fleet(page: ServedSites) -> None:
+    here = "1 site on this host. None needs attention."
+    stopped, silent = replace(ALIVE, host="b", is_running=False), replace(ALIVE, host="b", silent_seconds=300)
+    theirs = replace(GOOD, site="shop")
+    for reports, hosts, expected in [
+        ([GOOD, theirs], (ALIVE, replace(ALIVE, host="b")), ("well", here)),
+        ([GOOD, theirs], (ALIVE, replace(stopped, is_running=True, draining=True)), ("well", here)),
+        ([GOOD, theirs], (ALIVE, stopped), ("attention", f"{here} In the fleet, host b is stopped.")),
+        ([GOOD, theirs], (ALIVE, silent), ("attention", f"{here} In the fleet, host b has been silent for 5 minutes.")),
+        ([GOOD, LATE], (ALIVE, stopped), ("wrong", f"{here} In the fleet, 1 site is late; host b is stopped.")),
+    ]:
+        page.fleet = FleetView("a", fleet(*reports, hosts=hosts), AT)
+        assert banner(page) == expected
+    page.fleet = FleetView("a", both(), AT, Outage(AT, "no network"))
+    assert banner(page) == ("wrong", f"{here} This host is out of the fleet: see below.")
+    page.remove("blog")
+    page.fleet = FleetView("a", fleet(GOOD, hosts=(ALIVE, replace(ALIVE, host="b"))), AT)
+    assert banner(page) == ("well", "No sites: this host has none of the fleet.")
+
+
+def test_what_was_read_before_an_outage_is_marked_as_old_before_all_of_it(page: ServedSites) -> None:
+    page.fleet = FleetView("a", both(), AT + timedelta(seconds=2), Outage(AT, "no network"))
+    shown = section_of(page)
+    assert " ago</td>" not in shown, "nobody knows that"
+    top = shown[: shown.index("<strong>2 hosts, 2 sites")]
+    assert "This is how the fleet was at " in top
+    assert "2026-11-29 12:00:02 UTC" in top
+    assert [row[3] for row in cells(shown)[2:]] == ["2026-11-29 11:55:00 UTC", "2026-11-29 11:59:57 UTC"]
+
+
 def test_a_site_of_another_host_has_no_link_even_if_one_here_has_its_name(page: ServedSites) -> None:
     page.fleet = FleetView("b", both(), AT)
     assert "href" not in section_of(page)

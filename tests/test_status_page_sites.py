@@ -140,7 +140,8 @@ def test_configs_that_are_left_out_are_shown_with_the_reason(page: ServedSites) 
     findings = "line 6: schedule.evry: unknown &lt;key&gt;; no <code>site</code>"
     assert f'<li><span class="path">/etc/sites.d/x.yaml</span>: {findings}</li>' in shown
     assert '<li><span class="path">/etc/sites.d/y.yaml</span>: no key</li>' in shown
-    assert "2 configs left out." in shown
+    assert "2 sites. None of them needs attention, but 2 configs are left out." in shown
+    assert 'class="verdict wrong"' in shown
     entries = [{"config": path, "message": message} for path, message in page.left_out.items()]
     assert page.get("/api/v1/status").document["left_out"] == entries
     assert page.get("/api/v1/sites").document == {"sites": ["blog", "shop"], "left_out": entries}

@@ -52,6 +52,8 @@ class FleetCondition(NamedTuple):
     """When, by the server's clock."""
     outline: str
     """All of it in one sentence."""
+    attention: Sequence[str]
+    """What of that needs attention, in words."""
     hosts: Sequence[HostCondition]
     sites: Sequence[SiteCondition]
     """Both with those first that need attention."""
@@ -94,9 +96,14 @@ def condition_of(fleet: Fleet) -> FleetCondition:
     hosts = [_host(row, number[row.host]) for row in fleet.hosts]
     by_name = {each.row.host: each for each in hosts}
     sites = [_site(row, by_name.get(row.host)) for row in fleet.sites]
+    attention, draining = _attention(hosts, sites), [each for each in hosts if each.state == "draining" and each.sites]
+    parts = [f"{counted(len(hosts), 'host')}, {counted(len(sites), 'site')}", *attention]
+    parts += [_named(draining, "draining")] if draining else []
+    parts += ["none needs attention"] if len(parts) == 1 and sites else []
     return FleetCondition(
         fleet.at,
-        _outline(hosts, sites),
+        f"{'; '.join(parts)}.",
+        attention,
         sorted(hosts, key=lambda host: not host.reason),
         sorted(sites, key=lambda site: (ORDER[site.mark], not site.reasons)),
     )
@@ -182,11 +189,11 @@ def _wrong(row: SiteRow, host: HostCondition | None, state: str) -> Iterator[str
         yield "The last sync read nothing from YouTube."
 
 
-def _outline(hosts: Sequence[HostCondition], sites: Sequence[SiteCondition]) -> str:
+def _attention(hosts: Sequence[HostCondition], sites: Sequence[SiteCondition]) -> Sequence[str]:
     late = sum(site.row.is_late for site in sites)
     others = sum(bool(site.reasons) for site in sites) - late
     silent = [host for host in hosts if host.state == "silent"]
-    parts = [f"{counted(len(hosts), 'host')}, {counted(len(sites), 'site')}"]
+    parts = []
     if late:
         parts.append(f"{counted(late, 'site')} {'is' if late == 1 else 'are'} late")
     if others:
@@ -196,12 +203,8 @@ def _outline(hosts: Sequence[HostCondition], sites: Sequence[SiteCondition]) -> 
         parts.append(f"host {silent[0].row.host} has been silent for {ago(silent[0].row.silent_seconds)}")
     elif silent:
         parts.append(_named(silent, "silent"))
-    for state in ("stopped", "draining"):
-        some = [host for host in hosts if host.state == state and host.sites]
-        parts += [_named(some, state)] if some else []
-    if len(parts) == 1 and sites:
-        parts.append("none needs attention")
-    return f"{'; '.join(parts)}."
+    stopped = [host for host in hosts if host.state == "stopped" and host.sites]
+    return [*parts, _named(stopped, "stopped")] if stopped else parts
 
 
 def _named(hosts: Sequence[HostCondition], state: str) -> str:

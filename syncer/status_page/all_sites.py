@@ -46,9 +46,9 @@ async def all_sites(request: Request) -> Response:
     lines = [site_line(name, sources, ledger_of.get(name)) for name, sources in current.items()]
     fleet = None
     if view := sites.fleet():
-        from syncer.status_page.fleet_section import fleet_section
+        from syncer.status_page.fleet_section import fleet_part
 
-        fleet = fleet_section(view, current)
+        fleet = fleet_part(view, current)
     return sites_page(frame_of(request), lines, sites.left_out(), ledgers.values(), fleet)
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
+from datetime import timedelta
+from typing import NamedTuple
 
-from syncer.status.fleet import FleetCondition, FleetView, HostCondition, SiteCondition, condition_of
+from syncer.status.fleet import FleetCondition, FleetView, HostCondition, Mark, SiteCondition, condition_of
 from syncer.status_page.frame import site_prefix
 from syncer.status_page.layout import minute, moment, prose, section, table
 from syncer.status_page.markup import Child, Markup, tag
@@ -17,19 +19,37 @@ SITE_HEADS = ("site", "host", "status", "last sync (UTC)", "problems", "missing"
 HOST_HEADS = ("host", "status", "sites", "last seen", "version")
 
 
-def fleet_section(view: FleetView, own: Collection[str]) -> Markup:
-    """Return the section. `own` are the names of the sites that have pages here."""
-    return section("Fleet", *_content(view, own), id_="fleet")
+class FleetPart(NamedTuple):
+    """What the page says of the fleet."""
+
+    sentence: str | None
+    """What needs attention, for the top of the page; None: nothing does."""
+    mark: Mark
+    """The most serious of that."""
+    section: Markup
 
 
-def _content(view: FleetView, own: Collection[str]) -> Iterator[Child]:
+def fleet_part(view: FleetView, own: Collection[str]) -> FleetPart:
+    """Return what the page says of the fleet. `own` are the names of the sites that have pages here."""
+    fleet = condition_of(view.fleet) if view.fleet else None
+    whole = section("Fleet", *_content(view, fleet, own), id_="fleet")
+    if view.outage:
+        return FleetPart("This host is out of the fleet: see below.", "wrong", whole)
+    if fleet is None or not fleet.attention:
+        return FleetPart(None, "well", whole)
+    is_wrong = any(site.mark == "wrong" for site in fleet.sites)
+    return FleetPart(f"In the fleet, {'; '.join(fleet.attention)}.", "wrong" if is_wrong else "attention", whole)
+
+
+def _content(view: FleetView, fleet: FleetCondition | None, own: Collection[str]) -> Iterator[Child]:
     if outage := view.outage:
         since = (f"This host, {view.host}, has been out of the fleet since ", moment(outage.since), ": ")
         yield tag("p", since, prose(outage.why), ". Its syncs continue without it.", class_="verdict wrong")
-    if view.fleet is None or view.read is None:
+    if fleet is None or view.read is None:
         yield None if outage else tag("p", "The fleet has not been read yet.")
         return
-    fleet = condition_of(view.fleet)
+    if outage:
+        yield tag("p", "This is how the fleet was at ", moment(view.read), ". How it is now is not known.")
     yield tag("p", tag("strong", fleet.outline))
     if fleet.sites:
         rows = [
@@ -41,7 +61,7 @@ def _content(view: FleetView, own: Collection[str]) -> Iterator[Child]:
         yield table(
             "Hosts, those that need attention first",
             HOST_HEADS,
-            map(_host_cells, fleet.hosts[:ROWS_SHOWN]),
+            [_host_cells(fleet, host, is_current=view.is_current) for host in fleet.hosts[:ROWS_SHOWN]],
             numbers=(2,),
         )
         yield _rest(fleet.hosts, "host")
@@ -64,13 +84,13 @@ def _site_cells(fleet: FleetCondition, site: SiteCondition, own: Collection[str]
     )
 
 
-def _host_cells(host: HostCondition) -> Sequence[Child]:
+def _host_cells(fleet: FleetCondition, host: HostCondition, *, is_current: bool) -> Sequence[Child]:
     row, mark = host.row, "attention" if host.reason else "well"
     return (
         row.host,
         (tag("strong", host.state, class_=mark), (". ", host.reason) if host.reason else None),
         f"{host.sites:,}",
-        f"{ago(row.silent_seconds)} ago",
+        f"{ago(row.silent_seconds)} ago" if is_current else moment(fleet.at - timedelta(seconds=row.silent_seconds)),
         row.version,
     )
 

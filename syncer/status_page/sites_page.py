@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from starlette.responses import HTMLResponse
 
@@ -18,6 +18,9 @@ from syncer.status_page.markup import Child, Markup, tag
 from syncer.status_page.overview import UNITS, progress_of
 from syncer.status_page.reading import LedgerUse, Sources
 from syncer.wording import ago, counted
+
+if TYPE_CHECKING:
+    from syncer.status_page.fleet_section import FleetPart
 
 REFRESH_SECONDS = 30
 """Seconds between two refreshes while a sync is running."""
@@ -66,22 +69,28 @@ def sites_page(
     lines: Sequence[SiteLine],
     left_out: Mapping[str, str],
     ledgers: Iterable[LedgerUse | Exception],
-    fleet: Markup | None = None,
+    fleet: FleetPart | None = None,
 ) -> HTMLResponse:
     """Return the page of all sites, those that need attention first.
 
-    `left_out` are configs and why; `ledgers` are the shared ones, or why one cannot be read; `fleet` is the section
-    about the fleet, if there is one.
+    `left_out` are configs and why; `ledgers` are the shared ones, or why one cannot be read; `fleet` is what to say
+    of the fleet, if there is one.
     """
     number = Counter(line.mark for line in lines)
     needing = number["wrong"] + number["attention"]
     sentences = [
-        f"{counted(len(lines), 'site')}." if lines else "No sites: no config is valid.",
-        f"{needing:,} need{'s' * (needing == 1)} attention." if needing else "None needs attention." if lines else None,
-        f"{counted(len(left_out), 'config')} left out." if left_out else None,
+        _outline(len(lines), needing, len(left_out), is_host=fleet is not None),
+        fleet.sentence if fleet else None,
         f"{number['busy']:,} syncing." if number["busy"] else None,
     ]
-    mark = "wrong" if number["wrong"] or left_out or not lines else "attention" if needing else "well"
+    marks = {*(line.mark for line in lines), fleet.mark if fleet else "well"}
+    mark = (
+        "wrong"
+        if left_out or not (lines or fleet) or "wrong" in marks
+        else "attention"
+        if "attention" in marks
+        else "well"
+    )
     ledgers, units = list(ledgers), tag("p", prose(UNITS), class_="note")
     return page(
         frame,
@@ -91,10 +100,24 @@ def sites_page(
         _left_out(left_out) if left_out else None,
         section("Sites", _table(sorted(lines, key=lambda line: ORDER[line.mark])), id_="sites") if lines else None,
         section("Quota ledgers", tag("ul", map(_ledger, ledgers)), units, id_="ledgers") if ledgers else None,
-        fleet,
+        fleet.section if fleet else None,
         here="/",
         refresh=REFRESH_SECONDS if any(line.daemon.running for line in lines) else None,
     )
+
+
+def _outline(sites: int, needing: int, left_out: int, *, is_host: bool) -> str:
+    """Return how many sites there are, need attention or are left out. `is_host`: other hosts have sites as well."""
+    configs = f"{counted(left_out, 'config')} {'is' if left_out == 1 else 'are'} left out"
+    if not sites:
+        why = "this host has none of the fleet" if is_host and not left_out else "no config is valid"
+        return f"No sites: {why}. {configs}." if left_out else f"No sites: {why}."
+    outline = f"{counted(sites, 'site')}{' on this host' * is_host}."
+    if needing:
+        outline += f" {needing:,} need{'s' * (needing == 1)} attention."
+        return f"{outline} {configs}." if left_out else outline
+    well = "It does not need attention" if sites == 1 else "None of them needs attention"
+    return f"{outline} {well}, but {configs}." if left_out else f"{outline} None needs attention."
 
 
 def _left_out(left_out: Mapping[str, str]) -> Markup:
