@@ -305,11 +305,77 @@ def test_a_clone_that_fails_is_tried_again_and_the_other_sites_do_not_wait(fleet
     hidden = remote.top.rename(tmp_path / "hidden")
     fleet.git_site("a", "blog", remote)
     fleet.site("a", "shop")
-    with fleet.worker("a") as worker:
+    soon = f"{QUICKLY}\nfrom syncer.cli import fleet_worker\nfleet_worker.CLONE_RETRY_SECONDS = 0.5\n"
+    with fleet.worker("a", first=soon) as worker:
         assert "does not appear to be a git repository" in worker.until("Site left out")
         synced(worker, "shop")
         hidden.rename(remote.top)
         synced(worker, "blog")
+
+
+def test_clones_that_fail_are_tried_once_a_minute_however_many_there_are(fleet: Fleet, tmp_path: Path) -> None:
+    remote, _ = published(fleet, tmp_path)
+    remote.top.rename(tmp_path / "hidden")
+    for name in ("one", "two", "three"):
+        fleet.git_site("a", name, remote)
+    fleet.site("a", "shop")
+    counted = f"""{QUICKLY}
+import sys
+from syncer.git import clone
+real = clone.clone
+def counting(*arguments):
+    print("CLONES", file=sys.stderr, flush=True)
+    real(*arguments)
+clone.clone = counting
+"""
+    with fleet.worker("a", first=counted) as worker:
+        for _ in range(3):
+            worker.until("Site left out")
+        synced(worker, "shop", 3)
+        assert sum("CLONES" in line for line in worker.lines) == 3
+        until(lambda: fleet.rows("SELECT trouble FROM syncer.fleet_sites WHERE site = 'two'") != [(None,)])
+        done = fleet.command("a", "sync", "two")
+        assert done.returncode == 2
+        assert "two: no sync on a: " in done.stdout
+        assert "does not appear to be a git repository" in done.stdout
+
+
+def test_a_site_that_is_left_out_says_so_to_all_and_keeps_what_is_known_of_its_last_sync(fleet: Fleet) -> None:
+    blog, _ = fleet.site("a", "blog"), fleet.site("a", "shop")
+    with fleet.worker("a") as worker:
+        synced(worker, "blog")
+        until(lambda: fleet.rows("SELECT exit_code FROM syncer.fleet_sites WHERE site = 'blog'") == [(0,)])
+        right = blog.config.read_text("utf-8")
+        blog.config.write_text(f"{right}\nbogus: 1\n", encoding="utf-8")
+        worker.until("Site left out")
+        shown = "trouble LIKE '%bogus%', exit_code, last_sync IS NOT NULL"
+        said = f"SELECT {shown} FROM syncer.fleet_sites WHERE site = 'blog'"
+        until(lambda: fleet.rows(said) == [(True, 0, True)])
+        done = fleet.command("a", "sync", "blog")
+        assert (done.returncode, "blog: no sync on a: " in done.stdout, "bogus" in done.stdout) == (2, True, True)
+        blog.config.write_text(right, encoding="utf-8")
+        until(lambda: fleet.rows("SELECT trouble FROM syncer.fleet_sites") == [(None,), (None,)])
+
+
+def test_a_host_that_is_released_is_forgotten_and_another_one_takes_its_sites(
+    fleet: Fleet, postgres: PostgreSQL
+) -> None:
+    fleet.site("a", "blog")
+    with fleet.worker("a") as worker:
+        synced(worker, "blog")
+        fleet.site("b", "blog")
+        fleet.site("b", "shop")
+        with fleet.worker("b") as other:
+            other.until("The site blog is synced on a, so not here")
+            done = fleet.command("b", "drain", "--release", "--host", "a")
+            assert done.stdout == "a is no host of the fleet any more, and other hosts may take 1 site: blog.\n", done
+            assert worker.ended()[0] == 0
+            synced(other, "blog")
+    assert fleet.rows("SELECT host FROM syncer.hosts") == [("b",)]
+    assert fleet.command("b", "drain", "--release", "--host", "a").returncode == 2
+    fleet.change(postgres, "UPDATE syncer.hosts SET seen = seen - 60")
+    done = fleet.command("b", "drain", "--release", "--host", "b")
+    assert (done.returncode, fleet.rows("SELECT host FROM syncer.hosts")) == (0, []), "its worker was killed"
 
 
 def test_a_site_only_in_git_is_not_cloned_while_nobody_can_say_whose_it_is(
@@ -335,7 +401,7 @@ def test_a_config_with_another_ledger_is_left_out(fleet: Fleet, postgres: Postgr
     fleet.site("a", "blog")
     fleet.site("a", "other", place=postgres.new_fleet())
     with fleet.worker("a") as worker:
-        assert "`quota.ledger` must be postgresql://" in worker.until("Site left out")
+        assert "`quota.ledger` is not postgresql://" in worker.until("Site left out")
         synced(worker, "blog")
 
 
@@ -417,6 +483,16 @@ def test_a_worker_that_was_stopped_for_so_long_that_it_was_forgotten_joins_again
 
 
 # --- the tables ------------------------------------------------------------------------------------------------------
+
+
+def test_a_table_that_somebody_removed_is_named(fleet: Fleet, postgres: PostgreSQL) -> None:
+    fleet.site("a", "blog")
+    fleet.change(postgres, "DROP TABLE syncer_queue.procrastinate_jobs CASCADE")
+    done = fleet.command("a", "init")
+    assert (done.returncode, "lacks syncer_queue.procrastinate_jobs, which somebody removed" in done.stderr) == (
+        2,
+        True,
+    )
 
 
 def test_the_tables_of_an_older_queue_are_updated(postgres: PostgreSQL, tmp_path: Path, youtube: Simulator) -> None:

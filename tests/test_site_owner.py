@@ -82,11 +82,22 @@ def test_the_owner_pushes(shared: SharedSite, tables: FleetTables) -> None:
 
 
 def test_the_owner_is_known_by_the_name_that_its_worker_has_in_the_fleet(
-    shared: SharedSite, tables: FleetTables
+    shared: SharedSite, tables: FleetTables, place: ServerAddress, postgres: PostgreSQL
 ) -> None:
     tables.claim("a", {"site": str(shared.site.root)}, only=True)
-    assert f"the host a has the site site now, so {MACHINE} does not push it" in not_pushed(shared, synced(shared))
+    postgres.execute(place, "UPDATE syncer.fleet_sites SET machine = 'another'")
+    said = not_pushed(shared, synced(shared))
+    assert "the host a has the site site now, so it is not pushed from here; if this is an old copy, remove" in said
     assert is_pushed(shared, synced(shared, "a"))
+
+
+def test_a_sync_by_hand_on_the_machine_of_the_owner_pushes_whatever_its_worker_is_called(
+    shared: SharedSite, tables: FleetTables
+) -> None:
+    tables.claim("a", {"site": f"{shared.site.root}-2"}, only=True)
+    assert "the host a has the site site now" in not_pushed(shared, synced(shared))
+    tables.claim("a", {"site": str(shared.site.root)}, only=True)
+    assert is_pushed(shared, synced(shared))
 
 
 def test_a_host_that_lost_the_site_keeps_its_commit_and_pushes_it_if_it_gets_the_site_back(
@@ -95,7 +106,7 @@ def test_a_host_that_lost_the_site_keeps_its_commit_and_pushes_it_if_it_gets_the
     tables.claim("b", {"site": "/srv/site"}, only=True)
     report = synced(shared, "a")
     said = not_pushed(shared, report)
-    assert "the host b has the site site now, so a does not push it; remove its config here, and run" in said
+    assert "remove its config, and run `syncer fleet sync site`, which syncs it on b" in said
     assert report.exit == 1
     assert report.commit == shared.ours.head()
     assert report.pushed_to is None
@@ -152,7 +163,7 @@ def test_a_host_that_loses_the_site_between_two_tries_to_push_does_not_push(
     (shared.other.top / "notes.txt").write_bytes(b"theirs\n")
     theirs = push_all(shared.other)
     taking = tmp_path / "taking.py"
-    sql = "UPDATE syncer.fleet_sites SET host = 'b'"
+    sql = "UPDATE syncer.fleet_sites SET host = 'b', machine = 'another'"
     taking.write_text(f"import psycopg\npsycopg.connect({str(place)!r}, autocommit=True).execute({sql!r})\n")
     script = tmp_path / "ssh"
     script.write_text(

@@ -85,15 +85,22 @@ def sync(settings: Settings, site: str, no_wait: bool) -> int:
 @command.command()
 @click.option("--host", metavar="NAME", help="The host; by default, this machine.")
 @click.option("--no-wait", is_flag=True, help="Do not wait until its worker has stopped.")
+@click.option("--release", is_flag=True, help="Then let other hosts take its sites, and forget the host.")
 @click.pass_obj
-def drain(settings: Settings, host: str | None, no_wait: bool) -> None:
+def drain(settings: Settings, host: str | None, no_wait: bool, release: bool) -> None:
     """Let the worker of a host stop once its running syncs have ended.
 
-    It begins no more syncs. Its sites stay its own: start it again within a day.
+    It begins no more syncs. Its sites stay its own: start it again within a day. With --release, they do not, and the
+    host may be one that is gone.
     """
-    from syncer.cli.fleet_requests import request_drain
+    from syncer.cli.fleet_requests import request_drain, request_release
 
-    request_drain(settings, host, wait=not no_wait)
+    if release and no_wait:
+        raise click.UsageError("--release waits until the worker has stopped; remove --no-wait")
+    if release:
+        request_release(settings, host)
+    else:
+        request_drain(settings, host, wait=not no_wait)
 
 
 command.add_command(fleet_status.command, "status")

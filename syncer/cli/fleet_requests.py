@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from syncer.cli.settings import Settings
     from syncer.model import ServerAddress
     from syncer.state.fleet import Fleet, HostRow, SiteRow
+    from syncer.state.fleet_tables import FleetTables
 
 LOOK_SECONDS = 0.3
 """Between two looks at what was asked for."""
@@ -42,16 +43,36 @@ def request_drain(settings: Settings, host: str | None, *, wait: bool) -> None:
     with stop_on_signals() as stopped, closing(open_fleet(place)) as tables:
         if not tables.drain(name):
             raise UsageError(f"no worker runs on {name}; `syncer fleet status` lists the hosts")
-        while wait and not stopped.wait(LOOK_SECONDS):
-            row = _running(name, tables.look())
-            if row is None:
-                show(f"The worker of {safe(name)} has stopped.")
-                return
-            if row.is_silent:
-                raise UsageError(f"the worker of {name} has been silent for {row.silent_seconds} s; it may be dead")
-        if stopped.is_set():
+        if wait and (silent := _wait_for_end(tables, name, stopped)):
+            raise UsageError(f"the worker of {name} has been silent for {silent} s; it may be dead")
+    show(f"The worker of {safe(name)} {'has stopped' if wait else 'stops once its syncs have ended'}.")
+
+
+def request_release(settings: Settings, host: str | None) -> None:
+    """Forget a host, once its worker has stopped if there is one. Raises UsageError, StateError and Stopped."""
+    name, place = host_name(host), _place(settings)
+    from syncer.state.fleet_tables import open_fleet
+
+    with stop_on_signals() as stopped, closing(open_fleet(place)) as tables:
+        fleet = tables.look()
+        sites = [row.report.site for row in fleet.sites if row.host == name]
+        if not sites and all(row.host != name for row in fleet.hosts):
+            raise UsageError(f"the fleet has no host called {name}; `syncer fleet status` lists the hosts")
+        tables.drain(name)
+        _wait_for_end(tables, name, stopped)
+        tables.release(name)
+    others = f", and other hosts may take {counted(len(sites), 'site')}: {safe(', '.join(sites))}" if sites else ""
+    show(f"{safe(name)} is no host of the fleet any more{others}.")
+
+
+def _wait_for_end(tables: FleetTables, host: str, stopped: StopSignal) -> int:
+    """Wait until a worker has stopped; return 0, or since how many seconds it is silent. Raises Stopped."""
+    while row := _running(host, tables.look()):
+        if row.is_silent:
+            return row.silent_seconds
+        if stopped.wait(LOOK_SECONDS):
             raise Stopped("stopped waiting; the worker stops once its syncs have ended")
-    show(f"The worker of {safe(name)} stops once its syncs have ended.")
+    return 0
 
 
 def _place(settings: Settings) -> ServerAddress:

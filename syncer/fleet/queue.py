@@ -28,6 +28,9 @@ from syncer.state.fleet_tables import QUEUE_SCHEMA
 from syncer.state.ledger_connection import IDLE_SECONDS, LOCK_SECONDS, STATEMENT_SECONDS, connection_options
 from syncer.wording import safe
 
+UNDEFINED_TABLE: Final = "42P01"
+"""PostgreSQL's code (https://www.postgresql.org/docs/current/errcodes-appendix.html)."""
+
 TASK: Final = "sync"
 
 LONGEST_QUEUE: Final = 40
@@ -92,7 +95,9 @@ class Queue:
                 yield queue
         except ConnectorException as error:
             why = safe(str(error.__cause__ or error).partition("\n")[0])
-            raise LedgerUnreachable(f"Cannot use the queue of {place}: {why}; check that the server runs") from error
+            is_gone = getattr(error.__cause__, "sqlstate", None) == UNDEFINED_TABLE
+            remedy = "run `syncer fleet init`" if is_gone else "check that the server runs"
+            raise LedgerUnreachable(f"Cannot use the queue of {place}: {why}; {remedy}") from error
 
     async def work(self, sync: SyncSite) -> None:
         """Do the jobs of the queue until this is cancelled. Those that a killed process had in hand are repeated."""

@@ -8,6 +8,7 @@ been silent for a day.
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, fields
@@ -18,7 +19,7 @@ from syncer.model import ServerAddress
 from syncer.state.damage import YEAR_10000_SECONDS, OddValue, moment
 from syncer.state.fleet import ALIVE_SECONDS, Fleet, HostRow, SiteReport, SiteRow
 from syncer.state.ledger_connection import ServerConnection, connect
-from syncer.state.ledger_schema import SCHEMA
+from syncer.state.ledger_schema import COPIED, SCHEMA
 from syncer.state.ledger_server import SharedTables
 
 BEAT_SECONDS: Final = 10
@@ -44,6 +45,7 @@ MIGRATIONS: Final = (
             site text PRIMARY KEY,        -- its name
             host text NOT NULL,           -- the owner
             path text NOT NULL,           -- where it is there
+            machine text NOT NULL,        -- what that host calls itself
             running boolean NOT NULL DEFAULT false,
             last_sync text,               -- the name of the last sync; null: there was none
             finished bigint,              -- when that ended
@@ -61,6 +63,9 @@ MIGRATIONS: Final = (
 
 _NOW: Final = "CAST(extract(epoch FROM clock_timestamp()) AS bigint)"
 
+
+_TABLES: Final = (*COPIED, "readings", "checks", "hosts", "fleet_sites")
+_QUEUE_TABLES: Final = ("procrastinate_jobs", "procrastinate_workers", "procrastinate_events")
 
 _TO_UPDATE: Final = "has no tables, or older ones; run `syncer fleet init`"
 
@@ -121,6 +126,12 @@ class FleetTables(SharedTables):
             ).fetchone()
             return row is not None
 
+    def release(self, host: str) -> None:
+        """Forget a host, and let its sites be any other one's."""
+        with self.transaction() as connection:
+            for table in ("fleet_sites", "hosts"):
+                connection.execute(f"DELETE FROM {table} WHERE host = :host", {"host": host})
+
     def claim(self, host: str, paths: Mapping[str, str], *, only: bool) -> Mapping[str, str]:
         """Claim sites for a host: their paths by name. Return the owners of those that another host has.
 
@@ -138,10 +149,11 @@ class FleetTables(SharedTables):
                 owner, place, is_free = known.get(site, (None, None, True))
                 if is_free and (owner, place) != (host, path):
                     taken = connection.execute(
-                        f"""INSERT INTO fleet_sites AS s (site, host, path) VALUES (:site, :host, :path)
-                        ON CONFLICT (site) DO UPDATE SET host = :host, path = :path
+                        f"""INSERT INTO fleet_sites AS s (site, host, path, machine)
+                        VALUES (:site, :host, :path, :machine)
+                        ON CONFLICT (site) DO UPDATE SET host = :host, path = :path, machine = :machine
                         WHERE s.host = :host OR {silent} RETURNING host""",
-                        {"site": site, "host": host, "path": path},
+                        {"site": site, "host": host, "path": path, "machine": socket.gethostname()},
                     ).fetchone()
                     known[site] = (host if taken else None, path, bool(taken))
             if only and (gone := [site for site, (owner, *_) in known.items() if owner == host and site not in paths]):
@@ -184,12 +196,6 @@ class FleetTables(SharedTables):
             [SiteRow(host, path, SiteReport(*row)) for host, path, *row in sites],
         )
 
-    def owner(self, site: str) -> str | None:
-        """Return the host that has a site; None if no host has."""
-        with self.read() as connection:
-            row = connection.execute("SELECT host FROM fleet_sites WHERE site = :site", {"site": site}).fetchone()
-            return None if row is None else str(row[0])
-
 
 def open_fleet(place: ServerAddress) -> FleetTables:
     """Connect to the tables of a fleet. Raises StateError where they are missing or newer, and LedgerUnreachable."""
@@ -202,17 +208,24 @@ def open_fleet(place: ServerAddress) -> FleetTables:
     return tables
 
 
-def find_owner(place: ServerAddress, site: str) -> str | None:
-    """Return the host that has a site; None if no host has, or if the server has a ledger but no fleet.
+def find_other_owner(place: ServerAddress, site: str, path: str, host: str | None) -> str | None:
+    """Return the host that has a site, unless that is this one: `host`, or one at the same path of this machine.
 
-    Raises StateError as `open_fleet`.
+    None also if no host has it, or if the server has a ledger but no fleet. Raises StateError as `open_fleet`.
     """
+    machine = socket.gethostname()
     with closing(FleetTables(connect(place), place)) as tables:
         with tables.read() as connection:
             if not _version(connection):
                 return None
         _require_version(tables)
-        return tables.owner(site)
+        with tables.read() as connection:
+            row = connection.execute(
+                "SELECT host FROM fleet_sites WHERE site = :site AND host <> :host"
+                " AND (machine, path) <> (:machine, :path)",
+                {"site": site, "host": host or machine, "machine": machine, "path": path},
+            ).fetchone()
+            return None if row is None else str(row[0])
 
 
 def create_fleet(place: ServerAddress, queue: str, migrations: Sequence[tuple[str, str]]) -> bool:
@@ -228,7 +241,9 @@ def create_fleet(place: ServerAddress, queue: str, migrations: Sequence[tuple[st
         for statement in statements:
             connection.execute(statement)
         _save(connection, "fleet", str(len(MIGRATIONS)))
-        return _update_queue(connection, queue, migrations) or bool(statements)
+        has_changed = _update_queue(connection, queue, migrations) or bool(statements)
+        _require_tables(connection, place)
+        return has_changed
 
 
 def _update_queue(connection: ServerConnection, queue: str, migrations: Sequence[tuple[str, str]]) -> bool:
@@ -248,6 +263,20 @@ def _update_queue(connection: ServerConnection, queue: str, migrations: Sequence
     connection.execute(f"SET LOCAL search_path = {SCHEMA}")
     _save(connection, "queue", names[-1])
     return bool(scripts)
+
+
+def _require_tables(connection: ServerConnection, place: ServerAddress) -> None:
+    """Raise StateError where one of the tables is not there, though all were created."""
+    names = [f"{SCHEMA}.{name}" for name in _TABLES] + [f"{QUEUE_SCHEMA}.{name}" for name in _QUEUE_TABLES]
+    rows = connection.execute(
+        "SELECT name FROM json_array_elements_text(CAST(:list AS json)) AS name WHERE to_regclass(name) IS NULL",
+        {"list": json.dumps(names)},
+    ).fetchall()
+    if rows:
+        raise StateError(
+            f"The ledger {place} lacks {', '.join(name for (name,) in rows)}, which somebody removed; use an empty"
+            " database: nothing in this one is worth keeping"
+        )
 
 
 def _save(connection: ServerConnection, name: str, value: str) -> None:

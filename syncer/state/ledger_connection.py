@@ -58,7 +58,8 @@ _PARAMETER = re.compile(r":(\w+)")
 _WRONG = re.compile(
     r"authentication failed|no password supplied|pg_hba\.conf|"
     r"(?:database|role) \".*\" does not exist|invalid port number|root certificate file|does not support SSL|"
-    r"certificate verify failed|does not match host name"
+    r"certificate verify failed|does not match host name|invalid \w+ value|invalid integer value|"
+    r"definition of service"
 )
 """What no waiting repairs, in the words of a server and of its client. They have no code for what prevents a
 connection; what is not in English counts as what a later try may not find any more.
@@ -175,7 +176,9 @@ def explained(what: str, place: ServerAddress) -> Iterator[None]:
     except psycopg.Error as error:
         remedy = "check that the server runs, and that this machine reaches it"
         if isinstance(error, errors.InsufficientPrivilege):
-            remedy = "give the user of `quota.ledger` the rights on the tables"
+            remedy = (
+                "give the user of `quota.ledger` the rights on the tables; only their owner runs `syncer fleet init`"
+            )
         elif isinstance(error, errors.LockNotAvailable):
             remedy = f"another program has locked it for more than {LOCK_SECONDS} s: wait for it, or end it"
         raise LedgerUnreachable(f"Cannot {what} the ledger {place}: {_words(error)}; {remedy}") from error

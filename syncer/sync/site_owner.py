@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-import socket
+import shlex
 
 from syncer.errors import GitError, StateError
 from syncer.model import ServerAddress
-from syncer.state.fleet_tables import find_owner
+from syncer.state.fleet_tables import find_other_owner
+from syncer.wording import safe
 
 
-def require_owner(place: ServerAddress, site: str, host: str | None) -> None:
+def require_owner(place: ServerAddress, site: str, path: str, host: str | None) -> None:
     """Raise GitError if another host of the fleet owns a site of this name, and if that cannot be found out.
 
-    `place` is the server of the site's ledger, which need not have a fleet; `host` is this host's name there, by
-    default the machine's.
+    `place` is the server of the site's ledger, which need not have a fleet; `path` is where the site is here; `host` is
+    this host's name in the fleet, by default the machine's.
     """
-    host = host or socket.gethostname()
     try:
-        owner = find_owner(place, site)
+        owner = find_other_owner(place, site, safe(path), host)
     except StateError as error:
         raise GitError(f"cannot find out whether another host has the site now: {error}") from error
-    if owner not in {None, host}:
+    if owner is not None:
         raise GitError(
-            f"the host {owner} has the site {site} now, so {host} does not push it; remove its config here, and run"
-            f" `syncer fleet sync {site}`, which syncs it on {owner}"
+            f"the host {owner} has the site {site} now, so it is not pushed from here; if this is an old copy, remove"
+            f" its config, and run `syncer fleet sync {shlex.quote(site)}`, which syncs it on {owner}"
         )
