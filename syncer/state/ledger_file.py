@@ -44,7 +44,6 @@ class LedgerFile:
 
     LISTED: ClassVar = "SELECT value FROM json_each(:list)"
     """A query for the texts in a parameter `list`, which is a list in JSON."""
-
     ahead = timedelta(0)
     """How far its clock is ahead of this machine's: a file has no other clock."""
 
