@@ -62,6 +62,14 @@ def test_the_docs_build_with_podman_so_as_to_keep_the_health_check() -> None:
 
 def test_the_files_that_it_copies_exist() -> None:
     left_out = (ROOT / ".dockerignore").read_text(encoding="utf-8").split()
-    needed = {"pyproject.toml", "requirements.lock", "README.md", "syncer", "content", "config"}
+    needed = {
+        "pyproject.toml",
+        "requirements.lock",
+        "requirements-fleet.lock",
+        "README.md",
+        "syncer",
+        "content",
+        "config",
+    }
     assert not needed & set(left_out)
     assert all((ROOT / name).exists() for name in needed)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -24,8 +25,8 @@ from tests.site import Run, Site, counts, crlf
 from tests.waiting import until
 
 PAGE = DOCS / "how-to" / "run-a-fleet.md"
-NAME, NETWORK = "db.example.com", "10.0.0.0/24"
-"""Of the server on the page, and where its clients are."""
+NAME, ADDRESS, NETWORK = "db.example.com", ", 10.0.0.2", "10.0.0.0/24"
+"""Of the server on the page, where else than here it listens, and where its clients are."""
 OWNER, WORKER = "owner's", "worker's"
 """The passwords."""
 
@@ -35,6 +36,13 @@ pytestmark = pytest.mark.storm
 def text_of(containing: str, *languages: str) -> str:
     (found,) = [block.text for block in blocks(PAGE, *languages) if containing in block.text]
     return found
+
+
+def typed(command: str, address: str) -> list[str]:
+    """The words of a command of the page after `syncer`, with this address."""
+    words = shlex.split(command)[1:]
+    assert words[-1].startswith("postgresql://"), command
+    return [*words[:-1], address]
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +66,9 @@ def server(certificates: Path) -> Iterator[PostgreSQL]:
             shutil.chown(made.data / name, *(made.data.stat().st_uid, made.data.stat().st_gid))
         (made.data / "server.key").chmod(0o600)
         with (made.data / "postgresql.conf").open("a") as file:
-            file.write(text_of("ssl = on", "text").replace("/etc/postgresql", str(made.data)))
+            settings = text_of("ssl = on", "text").replace("/etc/postgresql", str(made.data))
+            assert ADDRESS in settings
+            file.write(settings.replace(ADDRESS, ""))
         allowed = text_of("hostssl", "text").replace(NETWORK, "127.0.0.1/32")
         (made.data / "pg_hba.conf").write_text(f"{allowed}host all postgres 127.0.0.1/32 trust\n", encoding="ascii")
         made.start()
@@ -91,9 +101,11 @@ def no_other_password(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 @pytest.fixture
 def created(shown: str, syncer: Run, monkeypatch: pytest.MonkeyPatch) -> ServerAddress:
     """The address of the workers, once the owner has created the tables."""
-    command = re.sub(r'"postgresql:.*"', "", text_of("fleet init", "sh")).split()[1:]
+    before, command, after = text_of("fleet init", "sh").splitlines()
+    assert before.startswith("read -rs PGPASSWORD && export PGPASSWORD ")
+    assert after == "unset PGPASSWORD"
     monkeypatch.setenv("PGPASSWORD", OWNER)
-    ran = syncer(*command, shown.replace("//syncer@", "//syncer_owner@"))
+    ran = syncer(*typed(command, shown.replace("//syncer@", "//syncer_owner@")))
     assert ran.code == 0, ran.err
     monkeypatch.setenv("PGPASSWORD", WORKER)
     return ServerAddress(shown)
@@ -106,7 +118,8 @@ def test_with_the_least_rights_a_worker_syncs_and_drains(
     site.put("content/a.md", crlf("dQw4w9WgXcQ", 1, 2))
     assert syncer("check").code == 0
     command = text_of("\nsyncer check", "sh").splitlines()[-1].split()
-    status, drain = (text_of(f"syncer fleet {word}", "sh").split()[1:] for word in ("status", "drain"))
+    status = text_of("syncer fleet status\n", "sh").split()[1:]
+    drain = text_of("syncer fleet drain --host", "sh").split()[1:]
     page = site.root / "content" / "a.md"
     with Fork("-m", *command, "--host", "web-2", cwd=site.root) as worker:
         try:
@@ -118,7 +131,8 @@ def test_with_the_least_rights_a_worker_syncs_and_drains(
             assert worker.wait() == 0
         finally:
             worker.kill()
-    assert "host web-2 is stopped" in syncer(*status).out
+    elsewhere = typed(text_of('syncer fleet status "', "sh"), created)
+    assert "host web-2 is stopped" in syncer(*elsewhere).out
 
 
 @pytest.mark.parametrize(
