@@ -48,8 +48,11 @@ def typed(command: str, address: str) -> list[str]:
 @pytest.fixture(scope="module")
 def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A directory in which the reader has created the authority and the certificate, for a server here."""
+    return certified(tmp_path_factory.mktemp("certificates"))
+
+
+def certified(place: Path) -> Path:
     need("openssl")
-    place = tmp_path_factory.mktemp("certificates")
     script = text_of("openssl req -x509", "sh").replace(NAME, "localhost")
     subprocess.run(["sh", "-ec", script], cwd=place, check=True, capture_output=True)
     return place
@@ -133,6 +136,8 @@ def test_with_the_least_rights_a_worker_syncs_and_drains(
             worker.kill()
     elsewhere = typed(text_of('syncer fleet status "', "sh"), created)
     assert "host web-2 is stopped" in syncer(*elsewhere).out
+    assert syncer(*text_of("syncer fleet drain --release", "sh").split()[1:]).code == 0
+    assert "web-2" not in syncer(*elsewhere).out
 
 
 @pytest.mark.parametrize(
@@ -170,3 +175,14 @@ def test_the_connection_is_encrypted_and_only_to_the_server_of_that_name_and_aut
         connect(ServerAddress(created.replace(f"{certificates}/ca.crt", "system")))
     with pytest.raises(StateError, match="no encryption"):
         connect(ServerAddress(created.partition("?")[0] + "?sslmode=disable"))
+
+
+def test_while_the_authority_changes_both_are_accepted(
+    created: ServerAddress, certificates: Path, tmp_path: Path
+) -> None:
+    new, both = certified(tmp_path) / "ca.crt", tmp_path / "both.crt"
+    only_new = ServerAddress(created.replace(str(certificates / "ca.crt"), str(new)))
+    with pytest.raises(StateError, match="certificate verify failed"):
+        connect(only_new)
+    both.write_bytes((certificates / "ca.crt").read_bytes() + new.read_bytes())
+    connect(ServerAddress(created.replace(str(certificates / "ca.crt"), str(both)))).close()
