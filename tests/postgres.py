@@ -99,6 +99,7 @@ class PostgreSQL:
         return place
 
     def new_fleet(self) -> ServerAddress:
+        pytest.importorskip("procrastinate", reason="a fleet needs it: pip install -r requirements-fleet.lock")
         from syncer.fleet.queue import migrations, schema
         from syncer.state.fleet_tables import create_fleet
 

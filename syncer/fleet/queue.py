@@ -36,6 +36,9 @@ TASK: Final = "sync"
 LONGEST_QUEUE: Final = 40
 """Bytes of a queue's name: with a prefix it names a channel of PostgreSQL, whose names have 63."""
 
+DEFER_TRIES: Final = 3
+"""How often a job is put into the queue: the same one may just have begun."""
+
 FETCH_SECONDS: Final = 5.0
 """How often a worker looks for jobs that it got no notice of: they waited for the lock of their site."""
 
@@ -122,17 +125,19 @@ class Queue:
         )
 
     async def defer(self, site: str, *, triggered: bool = False) -> int:
-        """Put a job into the queue, unless the same waits there already; return its number."""
-        lock = f"{'triggered' if triggered else 'due'} {site}"  # one line: Procrastinate reads it in a message
+        """Put a job into the queue, unless the same waits there already; return its number.
+
+        Procrastinate reads the server's message about a lock, and fails an assertion if that is not English.
+        """
+        lock = f"{'triggered' if triggered else 'due'} {site}"
         task = self._app.configure_task(TASK, queue=self._name, lock=site, queueing_lock=lock)
-        try:
-            return await task.defer_async(site=site, triggered=triggered)
-        except AlreadyEnqueued:
+        for _ in range(DEFER_TRIES):
+            with suppress(AlreadyEnqueued, AssertionError):
+                return await task.defer_async(site=site, triggered=triggered)
             waiting = await self._app.job_manager.list_jobs_async(queue=self._name, queueing_lock=lock, status="todo")
-            for job in waiting:
-                if job.id is not None:
-                    return job.id
-            return await self.defer(site, triggered=triggered)  # it has begun by now
+            if found := [job.id for job in waiting if job.id is not None]:
+                return found[0]
+        raise LedgerUnreachable("The queue takes no job; try again")
 
     async def has_ended(self, job: int) -> bool:
         """Return whether a job is over, however it ended."""

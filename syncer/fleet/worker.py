@@ -40,6 +40,9 @@ DEFER_SECONDS: Final = 5.0
 WAIT_SECONDS: Final = 30.0
 """How long it waits for that job to be fetched, which takes no time if all is well."""
 
+NEWS_SECONDS: Final = 1.0
+"""How soon after a sync the others see how it went."""
+
 DRAIN_SECONDS: Final = 0.5
 """How often a worker that drains looks whether all syncs have ended."""
 
@@ -316,7 +319,7 @@ class FleetWorker:
                 await begun.wait()
         finally:
             self._in_hand.discard(site)
-            self._wake.set()  # so that the others see soon how it went
+            self._loop.call_later(NEWS_SECONDS, self._wake.set)  # one beat for many sites
 
     async def _trigger(self, site: str) -> None:
         """Let a site sync now, wait until it has, and say how that went, or why it is not synced here."""
