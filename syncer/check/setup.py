@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from syncer.check.findings import Finding, Level
+from syncer.check.in_fleet import check_clone, check_owner, is_to_be_cloned
 from syncer.check.pages import FoundPages, check_pages, find_pages
 from syncer.check.quota import check_quota
 from syncer.commit.build import Author, require_tip
@@ -66,8 +67,8 @@ def check(
 
     `find_key` finds the API key or raises KeyMissing.
     """
-    found = find_pages(config)
-    yield from check_pages(config, found)
+    found, is_remote = find_pages(config), is_to_be_cloned(config)
+    yield from check_clone(config, offline=offline) if is_remote else check_pages(config, found)
     if environ.get("SYSTEMD_EXEC_PID") == str(os.getpid()):  # a shell that a service started is no service
         yield from _check_service(config, environ)
     now = clock()
@@ -78,10 +79,9 @@ def check(
         yield Finding("clock", Level.OK, utc(now))
     yield from _check_thresholds(config)
     yield from _check_intervals(config, now)
-    yield from _check_git(config)
+    yield from () if is_remote else _check_git(config)
     try:
-        require_place(Path(os.path.normpath(config.site)), config.state_directory)
-        require_writable(config.state_directory)
+        _require_state(config, is_remote=is_remote)
         database = open_copy(config.state_directory, config.site)
     except SyncerError as error:
         yield Finding("state", Level.ERROR, str(error))
@@ -98,12 +98,22 @@ def check(
             try:
                 ledger = stack.enter_context(open_ledger(config, database, clock(), key=key))
                 yield from check_quota(config, ledger, clock())
+                yield from check_owner(config, database)
             except StateError as error:
                 yield Finding("ledger", Level.ERROR, str(error))
             yield of_key
             if ledger and key and not offline:
                 environment = Environment(key, clock, sleep)
                 yield _check_youtube(config, environment, ledger, min(found.videos, default=ANY_VIDEO))
+
+
+def _require_state(config: Config, *, is_remote: bool) -> None:
+    """Raise StateError where the state cannot be made or written; `is_remote`: the site is not here yet."""
+    site, directory = Path(os.path.normpath(config.site)), config.state_directory
+    if not is_remote:
+        require_place(site, directory)
+    if not (is_remote and directory.is_relative_to(site)):
+        require_writable(directory)
 
 
 def _check_service(config: Config, environ: Mapping[str, str]) -> Iterator[Finding]:

@@ -59,6 +59,7 @@ def findings_of(
 ) -> Iterator[Finding]:
     """Yield what is found in a site whose config is valid; `serves`: its `status_page` is the one of the daemon."""
     from syncer.check.findings import Finding, Level
+    from syncer.check.in_fleet import is_to_be_cloned
     from syncer.check.pages import check_generator
     from syncer.check.setup import check
     from syncer.cli.log_setup import REDACTOR
@@ -76,7 +77,7 @@ def findings_of(
         REDACTOR.learn(key)
         return key
 
-    can_start = True
+    can_start = not is_to_be_cloned(config)  # by a worker
     for finding in check(
         config,
         find_key,

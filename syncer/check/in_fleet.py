@@ -1,0 +1,93 @@
+"""Checks what a fleet does with a site: whether its worker can clone it, and which host owns its name."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from syncer.check.findings import Finding, Level
+from syncer.commit.build import Author
+from syncer.errors import GitError
+from syncer.git.clone import TRANSPORTS
+from syncer.git.repository import Repository
+from syncer.git.run import git
+
+if TYPE_CHECKING:
+    from syncer.config.sections import Config
+    from syncer.state.database import Database
+
+REMOTE_TIMEOUT = 20
+"""Seconds that a remote has to answer."""
+
+NOWHERE = Repository("/", "", "", "")
+"""For a git command that is about no repository: only the settings of the user and the system count."""
+
+
+def is_to_be_cloned(config: Config) -> bool:
+    """Whether the site is only in git: the worker of its host clones it."""
+    return ":" in config.git.remote and isinstance(config.ledger_place, str) and not os.path.lexists(config.site)
+
+
+def check_clone(config: Config, *, offline: bool) -> Iterator[Finding]:
+    """Yield whether a site that is only in git can be cloned and pushed. Unless `offline`, its remote is contacted."""
+    site, remote = Path(os.path.normpath(config.site)), config.git.remote
+    message = f"{site} is not here. The worker of the host that owns the site clones {remote} there"
+    yield Finding("content", Level.OK, message)
+    if not site.parent.is_dir():
+        message = f"{site.parent} does not exist. Create it, or mount its disk: the site is cloned there."
+        yield Finding("permissions", Level.ERROR, message)
+    elif not os.access(site.parent, os.W_OK | os.X_OK):
+        message = f"You may not write {site.parent}, where the site is cloned. Check its permissions."
+        yield Finding("permissions", Level.ERROR, message)
+    else:
+        yield Finding("permissions", Level.OK, f"{site.parent} can be written")
+    try:
+        Author(config.git.author).variables(NOWHERE)
+        allowed = {"GIT_ALLOW_PROTOCOL": TRANSPORTS}
+        has_commit = offline or git(
+            NOWHERE.top, "ls-remote", "--", remote, "HEAD", variables=allowed, timeout=REMOTE_TIMEOUT
+        )
+    except GitError as error:
+        yield Finding("git", Level.ERROR, str(error))
+        return
+    if not has_commit:
+        message = f"{remote} has no commit on its default branch. Push the site there first."
+        yield Finding("git", Level.ERROR, message)
+        return
+    tested = "Not tested here, because of --offline" if offline else "It answers; whether you may push is not tested"
+    yield Finding("git", Level.OK, f"each sync commits, and pushes to {remote}. {tested}.")
+
+
+def check_owner(config: Config, database: Database) -> Iterator[Finding]:
+    """Yield which other host of the fleet, if any, owns a site of this name. Raises StateError.
+
+    `database` is the state: a host that this machine has in the fleet by another name made the last sync in it.
+    """
+    place, name = config.ledger_place, config.site_name
+    if not isinstance(place, str):
+        return
+    from contextlib import closing
+
+    from syncer.state.fleet_tables import find_owner, open_fleet
+    from syncer.state.syncs import has_sync
+
+    if find_owner(place, name) in {None, socket.gethostname()}:
+        return
+    with closing(open_fleet(place)) as tables:
+        row = next((row for row in tables.look().sites if row.report.site == name), None)
+    if row is None or (row.report.last_sync and has_sync(database, row.report.last_sync)):
+        return
+    if ":" in config.git.remote:
+        message = (
+            f"the host {row.host} syncs the site, at {row.path}; another one takes it once that is silent for a day"
+        )
+        yield Finding("fleet", Level.OK, message)
+        return
+    message = (
+        f"Another host, {row.host}, syncs a site called {name}, at {row.path}, so no worker here does. If that is"
+        " another site, set `name` in this config."
+    )
+    yield Finding("fleet", Level.WARNING, message)
