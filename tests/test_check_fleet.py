@@ -5,7 +5,6 @@ from __future__ import annotations
 import socket
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +15,6 @@ from tests.postgres import PostgreSQL
 from tests.remotes import bare_at, cloned, push_all
 from tests.repository import Repository
 from tests.site import Run, Site, crlf, ids, tree
-from tests.test_fleet_status import GOOD
 
 if TYPE_CHECKING:
     from syncer.state.fleet_tables import FleetTables
@@ -130,8 +128,7 @@ def test_another_host_with_a_site_of_the_same_name_is_a_warning(
     assert level == "warning"
     assert message.startswith("Another host, web-1, syncs a site called site, at /srv/site, so no worker here does.")
     assert "set `name`" in message
-    last = syncer("sync", "--json").document["sync"]
-    tables.report("web-1", [replace(GOOD, site="site", last_sync=last)])
+    tables.claim("web-1", {"site": str(site.root)}, only=True)
     assert found(syncer, None, "fleet") == [], "it is this machine, by another name"
     tables.claim("web-1", {}, only=True)
     tables.claim(MACHINE, {"site": "/srv/site"}, only=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,10 +13,10 @@ from syncer.errors import GitError
 from syncer.git.clone import TRANSPORTS
 from syncer.git.repository import Repository
 from syncer.git.run import git
+from syncer.wording import safe
 
 if TYPE_CHECKING:
     from syncer.config.sections import Config
-    from syncer.state.database import Database
 
 REMOTE_TIMEOUT = 20
 """Seconds that a remote has to answer."""
@@ -61,24 +60,20 @@ def check_clone(config: Config, *, offline: bool) -> Iterator[Finding]:
     yield Finding("git", Level.OK, f"each sync commits, and pushes to {remote}. {tested}.")
 
 
-def check_owner(config: Config, database: Database) -> Iterator[Finding]:
-    """Yield which other host of the fleet, if any, owns a site of this name. Raises StateError.
-
-    `database` is the state: a host that this machine has in the fleet by another name made the last sync in it.
-    """
+def check_owner(config: Config) -> Iterator[Finding]:
+    """Yield which other host of the fleet, if any, owns a site of this name. Raises StateError."""
     place, name = config.ledger_place, config.site_name
     if not isinstance(place, str):
         return
     from contextlib import closing
 
-    from syncer.state.fleet_tables import find_owner, open_fleet
-    from syncer.state.syncs import has_sync
+    from syncer.state.fleet_tables import find_other_owner, open_fleet
 
-    if find_owner(place, name) in {None, socket.gethostname()}:
+    if find_other_owner(place, name, safe(os.path.realpath(config.site)), None) is None:
         return
     with closing(open_fleet(place)) as tables:
         row = next((row for row in tables.look().sites if row.report.site == name), None)
-    if row is None or (row.report.last_sync and has_sync(database, row.report.last_sync)):
+    if row is None:  # it was removed meanwhile
         return
     if ":" in config.git.remote:
         message = (

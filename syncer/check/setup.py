@@ -98,7 +98,7 @@ def check(
             try:
                 ledger = stack.enter_context(open_ledger(config, database, clock(), key=key))
                 yield from check_quota(config, ledger, clock())
-                yield from check_owner(config, database)
+                yield from check_owner(config)
             except StateError as error:
                 yield Finding("ledger", Level.ERROR, str(error))
             yield of_key
