@@ -53,6 +53,8 @@ SHORTEST_TIMEOUT = 0.5
 CLOSE_TIMEOUT = 3.0
 """Seconds that all sites together get at the end for their last notifications."""
 
+CHANGED = "its site, name or state has changed"
+
 T = TypeVar("T")
 
 log = logging.getLogger("syncer.daemon")
@@ -298,7 +300,7 @@ class DaemonSites:
         for path, each in self._configs.items():
             read = reads[path] = conflicts.get(path, each.read)
             if self._several and (isinstance(read, SyncerError) or not each.keeps_site):
-                why = "its config is not valid" if isinstance(read, SyncerError) else "its site, name or state changed"
+                why = "its config is not valid" if isinstance(read, SyncerError) else CHANGED
                 self._remove(each, changes, str(read) if isinstance(read, SiteElsewhere) else why)
         for path, each in self._configs.items():  # only now: it may be of a site that another config had
             read = reads[path]
