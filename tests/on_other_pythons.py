@@ -47,6 +47,8 @@ def main() -> int:
     for sentence in lacking({*found, sys.version_info[:3]}, supported()):
         print(sentence)
     others = {version: path for version, path in found.items() if not reads_alike(version, sys.version_info[:3])}
+    if "SYNCER_PROVE" not in os.environ:  # what changed between two Pythons shows in the newer one
+        others = {version: path for version, path in others.items() if version in {min(others), max(others)}}
     if not others:
         return 0
     with ThreadPoolExecutor(max_workers=len(others)) as pool:

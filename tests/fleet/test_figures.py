@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from syncer.simulator.server import Simulator
+from tests.examples import PROVING
 from tests.fleet.figures import LOGGED, measure
 from tests.postgres import running_postgres
 
@@ -20,6 +21,7 @@ JOB_SECONDS = 0.05
 pytestmark = pytest.mark.storm
 
 
+@pytest.mark.skipif(not PROVING, reason="takes half a minute; ./dev prove runs it")
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="only Linux has /proc")
 def test_a_worker_takes_little_memory_and_asks_the_server_little(tmp_path: Path, youtube: Simulator) -> None:
     pytest.importorskip("procrastinate", reason="a fleet needs procrastinate: pip install -r requirements-fleet.lock")
