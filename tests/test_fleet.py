@@ -7,6 +7,8 @@ import os
 import shutil
 import signal
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from subprocess import CompletedProcess
@@ -223,6 +225,20 @@ def test_a_worker_that_drains_ends_its_sync_begins_no_other_and_stops(fleet: Fle
     with fleet.worker("a") as worker:
         synced(worker, "blog")
         synced(worker, "shop")
+
+
+def test_a_drain_ends_though_another_worker_is_started_at_once(fleet: Fleet) -> None:
+    from syncer.state.fleet_tables import open_fleet
+
+    fleet.site("a", "blog")
+    with closing(open_fleet(fleet.place)) as tables, ThreadPoolExecutor(1) as thread:
+        assert tables.take_host("a", "first", "1")
+        drained = thread.submit(fleet.command, "a", "drain", "--host", "a")
+        until(lambda: tables.beat("a", "first") is True)
+        tables.leave("a", "first")
+        assert tables.take_host("a", "second", "1")
+        assert drained.result().stdout == "The worker of a has stopped.\n"
+        assert tables.beat("a", "second") is False
 
 
 # --- who has which site ----------------------------------------------------------------------------------------------

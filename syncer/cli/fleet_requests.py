@@ -66,8 +66,11 @@ def request_release(settings: Settings, host: str | None) -> None:
 
 
 def _wait_for_end(tables: FleetTables, host: str, stopped: StopSignal) -> int:
-    """Wait until a worker has stopped; return 0, or since how many seconds it is silent. Raises Stopped."""
-    while row := _running(host, tables.look()):
+    """Wait until a worker that drains has stopped; return 0, or since how many seconds it is silent. Raises Stopped.
+
+    One that is started after it does not drain.
+    """
+    while (row := _running(host, tables.look())) and row.draining:
         if row.is_silent:
             return row.silent_seconds
         if stopped.wait(LOOK_SECONDS):
