@@ -76,6 +76,8 @@ class Daemon:
         self._notify = notify
         self.new_schedule: dict[str, str] = {}
         self.begun = 0
+        self._looks = threading.Lock()
+        """Held while the daemon looks at its site: no clock moves between what it reads and what it makes of it."""
         self._thread = threading.Thread(target=self._run)
 
     def __enter__(self) -> Self:
@@ -105,7 +107,8 @@ class Daemon:
         until(lambda: self.clock.ended == self.begun and not self.site.state().running)
 
     def move(self, by: timedelta) -> None:
-        self.clock.move(by)
+        with self._looks:
+            self.clock.move(by)
 
     @property
     def control(self) -> Control:
@@ -114,7 +117,7 @@ class Daemon:
     def _run(self) -> None:
         environment = loop.DaemonEnvironment(
             clock=self.clock.now,
-            wait=lambda: self.stopped.wait(0.0005),
+            wait=self._wait,
             wake=lambda: None,
             stopped=self.stopped.is_set,
             changes=self._changes,
@@ -124,7 +127,13 @@ class Daemon:
         )
         of_site = SiteEnvironment(self.clock.now, lambda: None, self._past, lambda: None)
         self.site = DaemonSite(DaemonConfig(self._schedule, self._sync), of_site, Random(1))
-        loop.Daemon([self.site], environment, Random(1), at_once=1).run()
+        with self._looks:
+            loop.Daemon([self.site], environment, Random(1), at_once=1).run()
+
+    def _wait(self) -> None:
+        self._looks.release()
+        self.stopped.wait(0.0005)
+        self._looks.acquire()
 
     def _past(self) -> PastSyncs:
         if self.bug:
