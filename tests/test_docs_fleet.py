@@ -10,19 +10,22 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from syncer.errors import StateError
 from syncer.model import ServerAddress
 from syncer.simulator.server import Simulator
-from syncer.state.ledger_connection import connect
 from tests.doc_blocks import DOCS, blocks
 from tests.forks import Fork
 from tests.places import need
 from tests.postgres import PostgreSQL, running_postgres
 from tests.site import Run, Site, counts, crlf
 from tests.waiting import until
+
+if TYPE_CHECKING:
+    from syncer.state.ledger_connection import InTime
 
 PAGE = DOCS / "how-to" / "run-a-fleet.md"
 NAME, ADDRESS, NETWORK = "db.example.com", ", 10.0.0.2", "10.0.0.0/24"
@@ -31,6 +34,12 @@ OWNER, WORKER = "owner's", "worker's"
 """The passwords."""
 
 pytestmark = pytest.mark.storm
+
+
+def connect(place: ServerAddress) -> InTime:
+    from syncer.state.ledger_connection import connect as real  # only now: it needs psycopg
+
+    return real(place)
 
 
 def text_of(containing: str, *languages: str) -> str:

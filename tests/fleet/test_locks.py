@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 
-import psycopg
 import pytest
 
 from tests.postgres import PostgreSQL
@@ -17,6 +16,8 @@ WORKERS = "syncer_queue.procrastinate_workers"
 def test_a_worker_that_is_stopped_in_a_transaction_of_its_queue_keeps_nothing_locked(
     postgres: PostgreSQL, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    import psycopg  # only now: without it, the fixture has skipped the test
+
     queue = pytest.importorskip("syncer.fleet.queue", reason="a fleet needs procrastinate")
     monkeypatch.setattr(queue, "IDLE_SECONDS", 1)
     place = postgres.new_fleet()
