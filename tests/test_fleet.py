@@ -457,6 +457,7 @@ def test_while_the_server_is_down_syncs_go_on_without_requests_and_jobs_follow_w
         until(lambda: len(fleet.jobs("succeeded")) > before)
         worker.send(signal.SIGTERM)
         assert worker.ended()[0] == 0
+        assert not any("Error" in line for line in worker.lines), "no class of Python says what is wrong"
 
 
 @pytest.mark.parametrize("network", [Network.REFUSES, Network.SWALLOWS], ids=str)

@@ -104,8 +104,8 @@ class FleetWorker:
         """The sites of the jobs that are in hand."""
         self._reported: Mapping[str, DaemonState | str] = {}
         """What was said of each site: how it is, or why it is left out."""
-        self._is_stuck = False
-        """Whether a job was not fetched in time."""
+        self._failure: StateError | None = None
+        """What is wrong with the queue, which only a new connection can repair."""
         self._deferring: set[asyncio.Task[None]] = set()
         self._loop = asyncio.new_event_loop()
         self._wake = asyncio.Event()
@@ -188,7 +188,7 @@ class FleetWorker:
         with closing(tables):
             if not await asyncio.to_thread(tables.take_host, self._host, self._id, __version__):
                 raise StateError(f"Another worker is called {self._host}. Give this one another name with --host")
-            self._reported = {}
+            self._reported, self._failure = {}, None
             async with Queue.opened(self._place, self._host) as queue:
                 await self._beat(tables)
                 work = asyncio.create_task(queue.work(self._sync))
@@ -214,9 +214,9 @@ class FleetWorker:
         await asyncio.wait({work, wake}, timeout=pause, return_when=asyncio.FIRST_COMPLETED)
         wake.cancel()
         self._wake.clear()
-        if self._is_stuck:
-            self._is_stuck = False
-            raise StateError(f"The queue of {self._place} hands out no jobs")
+        failure, self._failure = self._failure, None
+        if failure:
+            raise failure
         if work.done():
             work.result()
             raise StateError(f"The queue of {self._place} has ended")
@@ -285,15 +285,20 @@ class FleetWorker:
             async with asyncio.timeout(DEFER_SECONDS):
                 await queue.defer(site)
         except Exception as error:  # noqa: BLE001 - whatever it is, the sync does not wait for it
-            self._note_trouble(error)
             self._line_up(site)
+            why = safe(str(error)) or "it does not answer"
+            self._rejoin(StateError(f"The queue of {self._place} takes no jobs: {why}"))
 
     def _end_wait(self, site: str, line_up: Callable[[], None]) -> None:
         """Let a sync begin whose job was not fetched, and join again: a job of its site was never noted as done."""
         if self._due.get(site) is line_up:
             self._line_up(site)
-            self._is_stuck = True
-            self._wake.set()
+            self._rejoin(StateError(f"The queue of {self._place} hands out no jobs"))
+
+    def _rejoin(self, failure: StateError) -> None:
+        """Leave the queue, and join it again: what is wrong with the server, the next try says."""
+        self._failure = failure
+        self._wake.set()
 
     def _line_up(self, site: str) -> None:
         line_up = self._due.pop(site, None)
