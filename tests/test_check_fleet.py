@@ -25,10 +25,8 @@ MACHINE = socket.gethostname()
 
 
 @pytest.fixture
-def place(postgres: PostgreSQL, syncer: Run) -> ServerAddress:
-    place = postgres.new_database()
-    assert syncer("fleet", "init", place).code == 0
-    return place
+def place(postgres: PostgreSQL) -> ServerAddress:
+    return postgres.new_fleet()
 
 
 @pytest.fixture

@@ -131,11 +131,8 @@ def test_all_times_in_the_document_are_by_the_clock_of_the_server() -> None:
 
 
 @pytest.fixture
-def place(postgres: PostgreSQL, syncer: Run) -> ServerAddress:
-    """A server with the tables of a fleet."""
-    made = postgres.new_database()
-    assert syncer("fleet", "init", made).code == 0
-    return made
+def place(postgres: PostgreSQL) -> ServerAddress:
+    return postgres.new_fleet()
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from syncer.sync.make import make_sync
 from syncer.sync.options import Environment, Options
 from tests.postgres import PostgreSQL
 from tests.remotes import SharedSite, push_all
-from tests.site import KEY, NOON, Run, Site, counts, ids, plain
+from tests.site import KEY, NOON, Site, counts, ids, plain
 
 if TYPE_CHECKING:
     from syncer.state.fleet_tables import FleetTables
@@ -32,11 +32,8 @@ MACHINE = socket.gethostname()
 
 
 @pytest.fixture
-def place(postgres: PostgreSQL, syncer: Run) -> ServerAddress:
-    """A server with the tables of a ledger and of a fleet."""
-    place = postgres.new_database()
-    assert syncer("fleet", "init", place).code == 0
-    return place
+def place(postgres: PostgreSQL) -> ServerAddress:
+    return postgres.new_fleet()
 
 
 @pytest.fixture

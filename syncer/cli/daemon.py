@@ -24,8 +24,7 @@ LOOK_SECONDS = 5.0
 log = logging.getLogger("syncer.daemon")
 
 
-@click.command()
-@click.option(
+sites_at_once_option = click.option(
     "--sites-at-once",
     type=click.IntRange(min=1),
     default=SITES_AT_ONCE,
@@ -33,6 +32,10 @@ log = logging.getLogger("syncer.daemon")
     metavar="N",
     help="With several sites, how many of them sync at the same time.",
 )
+
+
+@click.command()
+@sites_at_once_option
 @click.pass_obj
 def command(settings: Settings, sites_at_once: int) -> None:
     """Sync on a schedule until stopped.

@@ -53,8 +53,6 @@ SHORTEST_TIMEOUT = 0.5
 CLOSE_TIMEOUT = 3.0
 """Seconds that all sites together get at the end for their last notifications."""
 
-CHANGED = "its site, name or state has changed"
-
 T = TypeVar("T")
 
 log = logging.getLogger("syncer.daemon")
@@ -118,7 +116,6 @@ class DaemonSites:
         self._socket: Path | None = None
         self._reload_requested = False
         self._look_requested = False
-        self._has_closed_one = False
         self.page: StatusPage | None = None
         """The settings of the status page: those of the first valid config that has any."""
         self._served: Mapping[str, object] = {}
@@ -169,7 +166,7 @@ class DaemonSites:
         self._reload_requested = True
 
     def request_look(self) -> None:
-        """Let the main thread ask again which sites are synced here; safe in any thread."""
+        """Let the next look find out again which sites can be open; safe in any thread."""
         self._look_requested = True
         self._wake()
 
@@ -196,15 +193,14 @@ class DaemonSites:
     def changes(self) -> SiteChanges:
         """Look for changes of the configs, and return what became of the sites."""
         requested, self._reload_requested = self._reload_requested, False
-        has_closed_one, self._has_closed_one = self._has_closed_one or self._look_requested, False
-        self._look_requested = False
+        looks_again, self._look_requested = self._look_requested, False
         if requested:
             self._systemd.reloading()
         paths = {each.path for each in self._configs.values() if each.retry_at <= time.monotonic()}
         if requested or self._several:
             listings = {path: self._attempt(path, partial(self._files.listing, path)) for path in self._files.named}
             paths.update(self._files.look(listings, read_all=requested))
-        if not (requested or paths or has_closed_one or self._configs.keys() - self._files.found.keys()):
+        if not (requested or paths or looks_again or self._configs.keys() - self._files.found.keys()):
             return SiteChanges()
         self._read(path for path in self._files.found if path in paths)
         return self._use(reloaded=requested)
@@ -216,8 +212,7 @@ class DaemonSites:
         def close() -> None:
             site.close()
             del self._ending[daemon_site]
-            self._has_closed_one = True  # its config may be back
-            self._wake()
+            self.request_look()  # its config may be back
 
         threading.Thread(target=close, name="close", daemon=True).start()
 
@@ -300,8 +295,10 @@ class DaemonSites:
         for path, each in self._configs.items():
             read = reads[path] = conflicts.get(path, each.read)
             if self._several and (isinstance(read, SyncerError) or not each.keeps_site):
-                why = "its config is not valid" if isinstance(read, SyncerError) else CHANGED
-                self._remove(each, changes, str(read) if isinstance(read, SiteElsewhere) else why)
+                why = "its site, name or state has changed"
+                if isinstance(read, SyncerError):
+                    why = str(read) if isinstance(read, SiteElsewhere) else "its config is not valid"
+                self._remove(each, changes, why)
         for path, each in self._configs.items():  # only now: it may be of a site that another config had
             read = reads[path]
             if each.site:

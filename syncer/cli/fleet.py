@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from syncer.cli import fleet_status
-from syncer.cli.daemon import SITES_AT_ONCE
+from syncer.cli.daemon import sites_at_once_option
 from syncer.cli.settings import Settings
 
 
@@ -48,14 +48,7 @@ def init(settings: Settings, address: str | None) -> None:
 
 @command.command()
 @click.option("--host", metavar="NAME", help="The name of this host in the fleet; by default, that of the machine.")
-@click.option(
-    "--sites-at-once",
-    type=click.IntRange(min=1),
-    default=SITES_AT_ONCE,
-    show_default=True,
-    metavar="N",
-    help="How many sites sync at the same time on this host.",
-)
+@sites_at_once_option
 @click.pass_obj
 def worker(settings: Settings, host: str | None, sites_at_once: int) -> None:
     """Sync the sites of this host on their schedules until stopped.

@@ -19,12 +19,6 @@ if TYPE_CHECKING:
     SeenFleet = tuple[FleetCondition, Mapping[Bucket, BucketStatus], Sharing]
     """How it is, what is left of each bucket, and who shares the ledger."""
 
-MINUTES = "%Y-%m-%d %H:%M"
-"""How the table shows a time, as `syncer status` of several sites does."""
-
-NONE = "-"
-"""A cell for what is not there."""
-
 SITE_HEADS = ("site", "host", "status", "last sync (UTC)", "changed", "problems", "missing", "next sync (UTC)")
 HOST_HEADS = ("host", "status", "sites", "last seen", "version")
 
@@ -138,6 +132,8 @@ def _show(seen: SeenFleet, place: ServerAddress | None) -> None:
 
 
 def _site_cells(condition: FleetCondition, site: SiteCondition) -> Iterator[str]:
+    from syncer.cli.show import MINUTES, NONE
+
     report = site.row.report
     yield from (report.site, site.row.host, site.words)
     finished, next_sync = condition.moment(report.finished), condition.moment(report.next_sync)

@@ -35,6 +35,12 @@ PADDING_CELL = 40
 VIDEOS_SHOWN = 10
 """The same, of a list of videos."""
 
+MINUTES = "%Y-%m-%d %H:%M"
+"""How a table shows a time: two of them, a name and three numbers fit 80 columns."""
+
+NONE = "-"
+"""A cell of a table for what is not there."""
+
 
 @cache
 def console() -> Console:

@@ -9,7 +9,7 @@ from shlex import quote
 from typing import TYPE_CHECKING
 
 from syncer.cli.daemon_seen import Daemons
-from syncer.cli.show import show, show_table
+from syncer.cli.show import MINUTES, NONE, show, show_table
 from syncer.cli.show_error import message_of
 from syncer.cli.sites import ChosenSite, Result, choose_sites, conclude, headings, in_turn, listed
 from syncer.cli.status_output import SeenStatus, look, seen_json, show_status
@@ -23,12 +23,6 @@ from syncer.wording import counted, safe
 
 if TYPE_CHECKING:
     from syncer.cli.settings import Settings
-
-MINUTES = "%Y-%m-%d %H:%M"
-"""How the table shows a time: two of them, a name and three numbers fit 80 columns."""
-
-NONE = "-"
-"""A cell of the table for what is not there."""
 
 
 def status_of_sites(settings: Settings, names: Sequence[str], *, as_json: bool) -> int:

@@ -43,7 +43,7 @@ FETCH_SECONDS: Final = 5.0
 """How often a worker looks for jobs that it got no notice of: they waited for the lock of their site."""
 
 STALLED_SECONDS: Final = 30.0
-"""After so long without a sign, Procrastinate forgets a worker."""
+"""After so long without a heartbeat, Procrastinate forgets a worker."""
 
 SHUTDOWN_SECONDS: Final = 2.0
 """How long the jobs in hand have to end when the worker stops."""

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Final
 
 ALIVE_SECONDS: Final = 35
-"""After so long without a sign of life, another worker may use the host's name, and others see it as silent."""
+"""After so long without a heartbeat, another worker may use the host's name, and others see it as silent."""
 
 
 @dataclass(frozen=True, slots=True)

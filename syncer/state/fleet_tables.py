@@ -63,7 +63,6 @@ MIGRATIONS: Final = (
 
 _NOW: Final = "CAST(extract(epoch FROM clock_timestamp()) AS bigint)"
 
-
 _TABLES: Final = (*COPIED, "readings", "checks", "hosts", "fleet_sites")
 _QUEUE_TABLES: Final = ("procrastinate_jobs", "procrastinate_workers", "procrastinate_events")
 
@@ -137,31 +136,32 @@ class FleetTables(SharedTables):
 
         `only`: the host has no other sites, so those that it had are forgotten.
         """
-        listed = {"host": host, "list": json.dumps(list(paths))}
         silent = f"NOT EXISTS (SELECT FROM hosts h WHERE h.host = s.host AND h.seen >= {_NOW} - {MOVE_SECONDS})"
         with self.transaction() as connection:
             rows = connection.execute(
                 f"SELECT site, host, path, {silent} FROM fleet_sites s WHERE host = :host OR site IN ({self.LISTED})",
-                listed,
+                {"host": host, "list": json.dumps(list(paths))},
             ).fetchall()
-            known = {site: (owner, path, owner == host or is_silent) for site, owner, path, is_silent in rows}
+            own = {site: path for site, owner, path, _ in rows if owner == host}
+            others = {site: owner for site, owner, _, is_silent in rows if owner != host and not is_silent}
             for site, path in sorted(paths.items()):  # sorted: two hosts lock rows in the same order
-                owner, place, is_free = known.get(site, (None, None, True))
-                if is_free and (owner, place) != (host, path):
-                    taken = connection.execute(
-                        f"""INSERT INTO fleet_sites AS s (site, host, path, machine)
-                        VALUES (:site, :host, :path, :machine)
-                        ON CONFLICT (site) DO UPDATE SET host = :host, path = :path, machine = :machine
-                        WHERE s.host = :host OR {silent} RETURNING host""",
-                        {"site": site, "host": host, "path": path, "machine": socket.gethostname()},
-                    ).fetchone()
-                    known[site] = (host if taken else None, path, bool(taken))
-            if only and (gone := [site for site, (owner, *_) in known.items() if owner == host and site not in paths]):
+                if site in others or own.get(site) == path:
+                    continue
+                taken = connection.execute(
+                    f"""INSERT INTO fleet_sites AS s (site, host, path, machine)
+                    VALUES (:site, :host, :path, :machine)
+                    ON CONFLICT (site) DO UPDATE SET host = :host, path = :path, machine = :machine
+                    WHERE s.host = :host OR {silent} RETURNING 1""",
+                    {"site": site, "host": host, "path": path, "machine": socket.gethostname()},
+                ).fetchone()
+                if not taken:  # meanwhile
+                    others[site] = "another host"
+            if only and (gone := own.keys() - paths.keys()):
                 connection.execute(
                     f"DELETE FROM fleet_sites WHERE host = :host AND site IN ({self.LISTED})",
-                    {"host": host, "list": json.dumps(gone)},
+                    {"host": host, "list": json.dumps(list(gone))},
                 )
-        return {site: known[site][0] or "another host" for site in paths if known[site][0] != host}
+        return others
 
     def report(self, host: str, reports: Iterable[SiteReport]) -> None:
         """Say how sites are, of those that the host owns."""
@@ -201,7 +201,8 @@ def open_fleet(place: ServerAddress) -> FleetTables:
     """Connect to the tables of a fleet. Raises StateError where they are missing or newer, and LedgerUnreachable."""
     tables = FleetTables(connect(place), place)
     try:
-        _require_version(tables)
+        with tables.read() as connection:
+            _require_version(_version(connection), place)
     except BaseException:
         tables.close()
         raise
@@ -214,26 +215,23 @@ def find_other_owner(place: ServerAddress, site: str, path: str, host: str | Non
     None also if no host has it, or if the server has a ledger but no fleet. Raises StateError as `open_fleet`.
     """
     machine = socket.gethostname()
-    with closing(FleetTables(connect(place), place)) as tables:
-        with tables.read() as connection:
-            if not _version(connection):
-                return None
-        _require_version(tables)
-        with tables.read() as connection:
-            row = connection.execute(
-                "SELECT host FROM fleet_sites WHERE site = :site AND host <> :host"
-                " AND (machine, path) <> (:machine, :path)",
-                {"site": site, "host": host or machine, "machine": machine, "path": path},
-            ).fetchone()
-            return None if row is None else str(row[0])
+    with closing(FleetTables(connect(place), place)) as tables, tables.read() as connection:
+        if not (version := _version(connection)):
+            return None
+        _require_version(version, place)
+        row = connection.execute(
+            "SELECT host FROM fleet_sites WHERE site = :site AND host <> :host"
+            " AND (machine, path) <> (:machine, :path)",
+            {"site": site, "host": host or machine, "machine": machine, "path": path},
+        ).fetchone()
+        return None if row is None else str(row[0])
 
 
 def create_fleet(place: ServerAddress, queue: str, migrations: Sequence[tuple[str, str]]) -> bool:
     """Create the tables of a fleet beside those of the ledger, or update them; return whether that changed anything.
 
-    Raises StateError.
-
     `queue` is a script that makes the tables of the queue as they are now; `migrations` led to them, by their names.
+    Raises StateError.
     """
     with closing(FleetTables(connect(place), place)) as tables, tables.transaction() as connection:
         connection.execute("LOCK TABLE meta")
@@ -295,12 +293,10 @@ def _bounded(text: str) -> str:
     return f"left({text}, {_LONGEST})"
 
 
-def _require_version(tables: FleetTables) -> None:
-    with tables.read() as connection:
-        version, newest = _version(connection), len(MIGRATIONS)
-    if version != newest:
-        what = "was written by a newer syncer; upgrade syncer" if version > newest else _TO_UPDATE
-        raise StateError(f"The fleet of {tables.place} {what}")
+def _require_version(version: int, place: ServerAddress) -> None:
+    if version != len(MIGRATIONS):
+        what = "was written by a newer syncer; upgrade syncer" if version > len(MIGRATIONS) else _TO_UPDATE
+        raise StateError(f"The fleet of {place} {what}")
 
 
 def _version(connection: ServerConnection) -> int:

@@ -5,11 +5,11 @@ A site about which this says nothing is well.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from syncer.errors import ExitCode
 from syncer.status.report import ACCEPT, brake_remedy
@@ -19,6 +19,13 @@ from syncer.wording import ago, counted
 if TYPE_CHECKING:
     from syncer.control import DaemonState, LastSync
     from syncer.status.status import Status
+
+
+Mark = Literal["wrong", "attention", "busy", "well"]
+"""How a site is, the most serious first."""
+
+ORDER: Final[Mapping[Mark, int]] = {"wrong": 0, "attention": 1, "busy": 2, "well": 2}
+"""Of sites, by their marks."""
 
 
 class NeedKind(StrEnum):

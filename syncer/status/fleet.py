@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal, NamedTuple
@@ -11,15 +11,11 @@ from typing import Literal, NamedTuple
 from syncer.diff_log.lines import timestamp
 from syncer.errors import ExitCode
 from syncer.state.fleet import Fleet, HostRow, SiteRow
+from syncer.status.attention import ORDER, Mark
 from syncer.wording import ago, counted
 
 HOSTS_NAMED = 3
 """The hosts that the first sentence names."""
-
-Mark = Literal["wrong", "attention", "busy", "well"]
-
-ORDER: Mapping[Mark, int] = {"wrong": 0, "attention": 1, "busy": 2, "well": 2}
-"""Of sites, by their marks."""
 
 
 class SiteCondition(NamedTuple):

@@ -6,7 +6,8 @@ from collections.abc import Collection, Iterator, Sequence
 from datetime import timedelta
 from typing import NamedTuple
 
-from syncer.status.fleet import FleetCondition, FleetView, HostCondition, Mark, SiteCondition, condition_of
+from syncer.status.attention import Mark
+from syncer.status.fleet import FleetCondition, FleetView, HostCondition, SiteCondition, condition_of
 from syncer.status_page.frame import site_prefix
 from syncer.status_page.layout import minute, moment, prose, section, table
 from syncer.status_page.markup import Child, Markup, tag

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from starlette.responses import HTMLResponse
 
 from syncer.control import DaemonState
-from syncer.status.attention import WRONG, Need, facts_in_memory, needs_of
+from syncer.status.attention import ORDER, WRONG, Mark, Need, facts_in_memory, needs_of
 from syncer.status_page.explained import explained
 from syncer.status_page.frame import ALL_SITES, Frame, page, site_prefix
 from syncer.status_page.layout import minute, prose, section
@@ -28,9 +28,6 @@ REFRESH_SECONDS = 30
 HEADS = ("site", "status", "last sync (UTC)", "changed", "problems", "missing", "next sync (UTC)")
 """Of the columns. The style sheet knows them by their places, so that a row of many is short."""
 
-ORDER = {"wrong": 0, "attention": 1, "busy": 2, "well": 2}
-"""Of the rows, by their marks."""
-
 SEE_LEDGER = "Its quota ledger needs attention: see below"
 """In the row of a site, what is wrong for all sites of its ledger: their rows stay short."""
 
@@ -46,7 +43,7 @@ class SiteLine(NamedTuple):
     """Now."""
 
     @property
-    def mark(self) -> Literal["wrong", "attention", "busy", "well"]:
+    def mark(self) -> Mark:
         """How it is, the most serious first. Also the class in the style sheet, which adds a sign."""
         if self.needs:
             return "wrong" if self.needs[0].kind in WRONG else "attention"
@@ -83,14 +80,10 @@ def sites_page(
         fleet.sentence if fleet else None,
         f"{number['busy']:,} syncing." if number["busy"] else None,
     ]
-    marks = {*(line.mark for line in lines), fleet.mark if fleet else "well"}
-    mark = (
-        "wrong"
-        if left_out or not (lines or fleet) or "wrong" in marks
-        else "attention"
-        if "attention" in marks
-        else "well"
-    )
+    marks: list[Mark] = ["well", *(line.mark for line in lines if line.needs)]
+    marks += [fleet.mark] if fleet else []
+    marks += ["wrong"] if left_out or not (lines or fleet) else []
+    mark = min(marks, key=ORDER.__getitem__)
     ledgers, units = list(ledgers), tag("p", prose(UNITS), class_="note")
     return page(
         frame,

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from random import Random
 from tempfile import TemporaryDirectory
 
 import pytest
@@ -15,8 +13,7 @@ import pytest
 from syncer.git.clone import clone
 from syncer.simulator.server import Simulator
 from syncer.simulator.world import World
-from tests.crash.points import PROVING
-from tests.forks import run
+from tests.crash.git_scene import NEW, GitScene
 from tests.remotes import bare_at, cloned, left_over, push_all
 from tests.repository import Repository
 from tests.site import Site, counts, ids, plain
@@ -28,29 +25,13 @@ SAMPLE = 3
 
 
 @dataclass
-class Clone:
+class Clone(GitScene):
     """A clone in which only syncer works, with a commit that it could not push; others rewrote the remote's branch."""
 
-    site: Site
-    ours: Repository
-    remote: Repository
-    room: Path
-    youtube: Simulator
+    theirs: str = ""
+    """The newest commit of the others."""
 
-    def save(self) -> None:
-        for name in ("site", "remote.git"):
-            shutil.copytree(self.room / name, self.room / "saved" / name, symlinks=True)
-
-    def restore(self) -> None:
-        for name in ("site", "remote.git"):
-            shutil.rmtree(self.room / name)
-            shutil.copytree(self.room / "saved" / name, self.room / name, symlinks=True)
-
-    def run(self, at: int = 0, when: str = "", how: str = "") -> subprocess.CompletedProcess[str]:
-        return run("-m", "tests.crash.git_calls", str(self.site.config), str(at), when, how)
-
-    def assert_recovered(self, theirs: str) -> None:
-        """Make a sync that nothing disturbs; afterwards all must be as if nothing had happened."""
+    def assert_recovered(self) -> None:
         ended = self.run().stdout.splitlines()[-1]
         assert ended == "ended 0 ()"
         assert self.ours.git("fsck", "--strict", "--no-dangling", "--no-progress") == ""
@@ -59,16 +40,15 @@ class Clone:
         for number, video in enumerate(VIDEOS):
             added = b"theirs\n" if number < 2 else b""
             assert self.ours.show(f"content/{number}.md") == plain(video, *counts(self.youtube, video)) + added
-        assert (self.site.root / "new.txt").read_bytes() == b"new\n" * 50_000
+        assert (self.site.root / "new.txt").read_bytes() == NEW
         assert not (self.site.root / "removed.txt").exists()
         assert self.ours.head() == self.remote.git("rev-parse", "main").strip()
-        assert self.ours.git("rev-list", f"{theirs}..main").split(), "the counts are on top of what others pushed"
+        assert self.ours.git("rev-list", f"{self.theirs}..main").split(), "the counts are on top of what others pushed"
         assert self.ours.git("log", "--format=%s", "main", "--", "removed.txt") == ""
 
 
 @pytest.fixture(scope="module", params=["rewritten", "own commit", "left uncommitted"])
-def made(request: pytest.FixtureRequest, memory: Path) -> Iterator[tuple[Clone, str]]:
-    """Such a clone, and the newest commit of the others."""
+def made(request: pytest.FixtureRequest, memory: Path) -> Iterator[Clone]:
     with TemporaryDirectory(dir=memory) as directory, Simulator(World()) as youtube:
         room = Path(directory)
         site = Site(room / "site", youtube.url)
@@ -104,42 +84,18 @@ def made(request: pytest.FixtureRequest, memory: Path) -> Iterator[tuple[Clone, 
         for number in range(2):
             page = other.top / f"content/{number}.md"
             page.write_bytes(page.read_bytes() + b"theirs\n")
-        (other.top / "new.txt").write_bytes(b"new\n" * 50_000)
-        theirs = other.commit_all()
+        (other.top / "new.txt").write_bytes(NEW)
+        made.theirs = other.commit_all()
         other.git("push", "--quiet", "--force", "origin", "main")
         site.put("untracked.txt", b"mine\n")
         made.save()
-        yield made, theirs
+        yield made
 
 
 @pytest.mark.parametrize("how", ["kill", "ENOSPC"])
-def test_a_sync_that_ends_at_any_step_of_its_take_over_is_made_good_by_the_next_one(
-    made: tuple[Clone, str], how: str
-) -> None:
-    scene, theirs = made
-    scene.restore()
-    steps = scene.run().stdout.splitlines()[:-1]
-    moments = ("before", "at", "after") if how == "kill" else ("before",)
-    points = [(number, when) for number in range(1, len(steps) + 1) for when in moments]
-    for at, when in points if PROVING else Random(len(how)).sample(points, SAMPLE):
-        scene.restore()
-        ended = scene.run(at, when, how)
-        assert how == "kill" or ("Traceback" not in ended.stderr and "ended " in ended.stdout), (
-            f"{when} {steps[at - 1]}"
-        )
-        try:
-            scene.assert_recovered(theirs)
-        except AssertionError as error:
-            raise AssertionError(f"{how} {when} step {at}, {steps[at - 1]}: {error}") from error
+def test_a_sync_that_ends_at_any_step_of_its_take_over_is_made_good_by_the_next_one(made: Clone, how: str) -> None:
+    made.assert_recovers_at_any_step(how, SAMPLE)
 
 
-def test_a_file_that_a_killed_take_over_wrote_half_is_written_whole_by_the_next_sync(made: tuple[Clone, str]) -> None:
-    scene, theirs = made
-    scene.restore()
-    steps = scene.run().stdout.splitlines()
-    moves = [number for number, step in enumerate(steps, 1) if " read-tree -m -u " in step and "--dry-run" not in step]
-    scene.restore()
-    scene.run(moves[0], "after", "kill")
-    new = scene.site.root / "new.txt"
-    new.write_bytes(new.read_bytes()[:1000])
-    scene.assert_recovered(theirs)
+def test_a_file_that_a_killed_take_over_wrote_half_is_written_whole_by_the_next_sync(made: Clone) -> None:
+    made.assert_repairs_a_torn_file(0)

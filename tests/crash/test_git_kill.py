@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from random import Random
 
 import pytest
 
 from syncer.simulator.server import Simulator
 from syncer.simulator.world import World
-from tests.crash.points import PROVING
-from tests.forks import run
+from tests.crash.git_scene import NEW, GitScene
 from tests.remotes import cloned, left_over, push_all, remote_of
-from tests.repository import Repository, in_git
+from tests.repository import in_git
 from tests.site import Site, counts, ids, plain
 
 pytestmark = pytest.mark.storm
@@ -27,26 +22,10 @@ WORK = ["MM content/3.md", "MM notes.txt", "?? untracked.txt"]
 SAMPLE = 4
 
 
-@dataclass
-class Scene:
+class Scene(GitScene):
     """A site with staged, unstaged and untracked work in it, whose remote has got new commits; it can be put back."""
 
-    site: Site
-    ours: Repository
-    remote: Repository
-    room: Path
-    youtube: Simulator
-
-    def restore(self) -> None:
-        for name in ("site", "remote.git"):
-            shutil.rmtree(self.room / name)
-            shutil.copytree(self.room / "saved" / name, self.room / name, symlinks=True)
-
-    def run(self, at: int = 0, when: str = "", how: str = "") -> subprocess.CompletedProcess[str]:
-        return run("-m", "tests.crash.git_calls", str(self.site.config), str(at), when, how)
-
     def assert_recovered(self) -> None:
-        """Make a sync that nothing disturbs; afterwards all must be as if nothing had happened."""
         ended = self.run().stdout.splitlines()[-1]
         assert ended == "ended 0 ()"
         assert self.ours.git("fsck", "--strict", "--no-dangling", "--no-progress") == ""
@@ -81,7 +60,7 @@ def scene(memory: Path) -> Iterator[Scene]:
         for number in range(2):
             page = other.top / f"content/{number}.md"
             page.write_bytes(page.read_bytes() + b"theirs\n")
-        (other.top / "new.txt").write_bytes(b"new\n" * 50_000)
+        (other.top / "new.txt").write_bytes(NEW)
         push_all(other)
         for text in (b"staged", b"unstaged"):
             page = site_root / "content/3.md"
@@ -91,36 +70,15 @@ def scene(memory: Path) -> Iterator[Scene]:
                 ours.git("add", "notes.txt", "content/3.md")
         site.put("notes.txt", b"staged and more\n")
         site.put("untracked.txt", b"mine\n")
-        for name in ("site", "remote.git"):
-            shutil.copytree(room / name, room / "saved" / name, symlinks=True)
-        yield Scene(site, ours, remote, room, youtube)
+        made = Scene(site, ours, remote, room, youtube)
+        made.save()
+        yield made
 
 
 @pytest.mark.parametrize("how", ["kill", "ENOSPC"])
 def test_a_sync_that_ends_at_any_step_in_git_is_made_good_by_the_next_one(scene: Scene, how: str) -> None:
-    scene.restore()
-    steps = scene.run().stdout.splitlines()[:-1]
-    moments = ("before", "at", "after") if how == "kill" else ("before",)
-    points = [(number, when) for number in range(1, len(steps) + 1) for when in moments]
-    for at, when in points if PROVING else Random(len(how)).sample(points, SAMPLE):
-        scene.restore()
-        ended = scene.run(at, when, how)
-        assert how == "kill" or ("Traceback" not in ended.stderr and "ended " in ended.stdout), (
-            f"{when} {steps[at - 1]}"
-        )
-        try:
-            scene.assert_recovered()
-        except AssertionError as error:
-            raise AssertionError(f"{how} {when} step {at}, {steps[at - 1]}: {error}") from error
+    scene.assert_recovers_at_any_step(how, SAMPLE)
 
 
 def test_a_file_that_a_killed_move_wrote_half_is_written_whole_by_the_next_sync(scene: Scene) -> None:
-    scene.restore()
-    steps = scene.run().stdout.splitlines()
-    moves = [number for number, step in enumerate(steps, 1) if " read-tree -m -u " in step]
-    scene.restore()
-    scene.run(moves[-1], "after", "kill")
-    new = scene.site.root / "new.txt"
-    new.write_bytes(new.read_bytes()[:1000])
-    scene.assert_recovered()
-    assert new.read_bytes() == b"new\n" * 50_000
+    scene.assert_repairs_a_torn_file(-1)
