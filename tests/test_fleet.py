@@ -181,6 +181,22 @@ def test_a_site_whose_job_was_never_noted_as_done_syncs_all_the_same(fleet: Flee
         until(lambda: fleet.jobs("doing") == [])
 
 
+def test_a_requested_sync_does_not_wait_for_a_job_that_was_never_noted_as_done(
+    fleet: Fleet, postgres: PostgreSQL
+) -> None:
+    fleet.site("a", "blog", schedule=NEVER)
+    with fleet.worker("a") as worker:
+        synced(worker, "blog")
+        until(lambda: fleet.jobs("succeeded") == ["blog"])
+        fleet.change(
+            postgres,
+            "INSERT INTO syncer_queue.procrastinate_jobs (queue_name, task_name, lock, args, status)"
+            " VALUES ('a', 'sync', 'blog', '{\"site\": \"blog\"}', 'doing')",
+        )
+        assert fleet.command("a", "sync", "blog").returncode == 0
+        assert fleet.jobs("doing") == []
+
+
 def test_the_name_of_a_host_may_be_as_long_as_dns_allows(fleet: Fleet) -> None:
     fleet.site("a", "blog", schedule=NEVER)
     with fleet.worker("a", name=".".join(["long" * 15] * 4)) as worker:

@@ -16,7 +16,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-from procrastinate import App, PsycopgConnector
+from procrastinate import App, JobContext, PsycopgConnector
 from procrastinate.exceptions import AlreadyEnqueued, ConnectorException, ProcrastinateException
 from procrastinate.jobs import Status
 from procrastinate.schema import SchemaManager
@@ -68,6 +68,10 @@ class Queue:
         self._app = app
         self._name = name_of(host)
         self._connections: list[_Connection] = []
+        self._in_hand: set[int | None] = set()
+        """The numbers of the jobs that are being done."""
+        self._suspects: set[int] = set()
+        """Those that were not at the last look, though the server says so."""
 
     @classmethod
     @asynccontextmanager
@@ -104,13 +108,17 @@ class Queue:
 
     async def work(self, sync: SyncSite) -> None:
         """Do the jobs of the queue until this is cancelled. Those that a killed process had in hand are repeated."""
-        self._app.task(name=TASK)(sync)
-        for job in await self._app.job_manager.list_jobs_async(queue=self._name, status=Status.DOING.value):
-            assert job.id is not None
+
+        async def do(context: JobContext, site: str, triggered: bool = False) -> None:  # noqa: FBT001, FBT002 - the job's
+            self._in_hand.add(context.job.id)
             try:
-                await self._app.job_manager.retry_job_by_id_async(job.id, utcnow())
-            except ConnectorException:  # the same job waits already; where the connection is lost, this fails, too
-                await self._app.job_manager.finish_job_by_id_async(job.id, Status.ABORTED, delete_job=False)
+                await sync(site, triggered)
+            finally:
+                self._in_hand.discard(context.job.id)
+
+        self._app.task(name=TASK, pass_context=True)(do)
+        self._suspects = await self._left_behind()
+        await self.repeat_lost()
         await self._app.job_manager.delete_old_jobs(
             KEPT_HOURS, self._name, include_failed=True, include_cancelled=True, include_aborted=True
         )
@@ -123,6 +131,21 @@ class Queue:
             install_signal_handlers=False,
             stalled_worker_timeout=STALLED_SECONDS,
         )
+
+    async def repeat_lost(self) -> None:
+        """Repeat the jobs that nobody has in hand, nor had at the last call: how they ended could not be noted."""
+        left_behind = await self._left_behind()
+        for job in left_behind & self._suspects:
+            try:
+                await self._app.job_manager.retry_job_by_id_async(job, utcnow())
+            except ConnectorException:  # the same job waits already; where the connection is lost, this fails, too
+                await self._app.job_manager.finish_job_by_id_async(job, Status.ABORTED, delete_job=False)
+        self._suspects = left_behind
+
+    async def _left_behind(self) -> set[int]:
+        """Return the numbers of the jobs that are in progress for the server, and not here."""
+        jobs = await self._app.job_manager.list_jobs_async(queue=self._name, status=Status.DOING.value)
+        return {job.id for job in jobs if job.id is not None} - self._in_hand
 
     async def defer(self, site: str, *, triggered: bool = False) -> int:
         """Put a job into the queue, unless the same waits there already; return its number.

@@ -238,6 +238,8 @@ class FleetWorker:
             return draining, owners, tables.look()
 
         draining, owners, fleet = await asyncio.to_thread(ask)
+        if self._queue:
+            await self._queue.repeat_lost()
         if draining is None:
             raise StateError(f"Another worker is called {self._host} since this one was silent")
         self._reported = states
