@@ -8,8 +8,9 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -85,6 +86,23 @@ def mounted(made: Disk) -> Iterator[None]:
     finally:
         made.unmount()
         made.image.unlink(missing_ok=True)
+
+
+@contextmanager
+def read_only(place: Path, spare: Path) -> Iterator[None]:
+    """Cover a directory by itself, read-only.
+
+    It is made read-only at a spare place first: where files are open for writing, the kernel refuses that (EBUSY).
+    """
+    spare.mkdir()
+    run = partial(subprocess.run, check=True)
+    with ExitStack() as stack:
+        run(["mount", "--bind", place, spare])
+        stack.callback(run, ["umount", "--lazy", spare])
+        run(["mount", "-o", "remount,bind,ro", spare])
+        run(["mount", "--bind", spare, place])
+        stack.callback(run, ["umount", "--lazy", place])
+        yield
 
 
 @contextmanager

@@ -27,7 +27,7 @@ from syncer.errors import Locked
 from syncer.simulator.server import Simulator
 from syncer.state.lock import DaemonAddress, DaemonLock, daemon_address, hold_lock
 from tests.daemon_process import Daemon
-from tests.disks import Disk, dead, disk
+from tests.disks import Disk, dead, disk, read_only
 from tests.forks import run
 from tests.ports import free_port
 from tests.repository import Repository
@@ -244,12 +244,9 @@ def test_a_full_disk_and_one_that_is_read_only_are_the_trouble_of_their_site_alo
 ) -> None:
     with on_a_disk("tmpfs", tmp_path, youtube.url) as (made, own, shop), daemon_of(shop) as daemon:
         synced(daemon, "own")
-        place = str(own.root)
-        subprocess.run(["mount", "--bind", place, place], check=True)
-        subprocess.run(["mount", "-o", "remount,bind,ro", place], check=True)
-        assert "Read-only" in daemon.until("ERROR own: Sync failed")
-        synced(daemon, "shop", 2)
-        subprocess.run(["umount", place], check=True)
+        with read_only(own.root, tmp_path / "spare"):
+            assert "Read-only" in daemon.until("ERROR own: Sync failed")
+            synced(daemon, "shop", 2)
         filler = made.place / "filler"
         with suppress(OSError), filler.open("wb") as file:
             while True:
