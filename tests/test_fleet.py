@@ -257,6 +257,35 @@ def test_a_drain_ends_though_another_worker_is_started_at_once(fleet: Fleet) -> 
         assert tables.beat("a", "second") is False
 
 
+@pytest.mark.parametrize(
+    ("change", "code", "words"),
+    [
+        ("UPDATE syncer.hosts SET seen = seen - 100", 130, "the worker of a has been silent for 1"),
+        ("UPDATE syncer.hosts SET worker = NULL", 130, "the worker of a has stopped; the sync begins once it runs"),
+        (
+            "SET search_path = syncer_queue; UPDATE procrastinate_jobs SET status = 'failed'",
+            2,
+            "could not say how the sync went",
+        ),
+    ],
+    ids=["silent", "stopped", "failed"],
+)
+def test_a_requested_sync_that_nobody_can_tell_of_is_not_waited_for(
+    fleet: Fleet, postgres: PostgreSQL, change: str, code: int, words: str
+) -> None:
+    from syncer.state.fleet_tables import open_fleet
+
+    fleet.site("a", "blog")
+    with closing(open_fleet(fleet.place)) as tables, ThreadPoolExecutor(1) as thread:
+        assert tables.take_host("a", "first", "1")
+        assert not tables.claim("a", {"blog": "/srv/blog"}, only=True)
+        requested = thread.submit(fleet.command, "a", "sync", "blog")
+        until(lambda: fleet.jobs("todo") == ["blog"])
+        fleet.change(postgres, change)
+        done = requested.result()
+        assert (done.returncode, words in done.stderr) == (code, True), done.stderr
+
+
 # --- who has which site ----------------------------------------------------------------------------------------------
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from syncer.cli.fleet_place import fleet_place, host_name
 from syncer.cli.show import show
 from syncer.cli.stopping import StopSignal, stop_on_signals
-from syncer.errors import Stopped, UsageError
+from syncer.errors import DaemonEnded, Stopped, UsageError
 from syncer.state.ledger_place import require_packages
 from syncer.wording import counted, safe
 
@@ -24,7 +24,10 @@ LOOK_SECONDS = 0.3
 
 
 def request_sync(settings: Settings, site: str, *, wait: bool) -> int:
-    """Let the host that has a site sync it; return the exit code. Raises UsageError, StateError and Stopped."""
+    """Let the host that has a site sync it; return the exit code.
+
+    Raises UsageError, StateError, Stopped, and DaemonEnded where the worker is gone meanwhile.
+    """
     place = _place(settings)
     with stop_on_signals() as stopped:
         host = _host_of(site, _look(place))
@@ -112,15 +115,26 @@ def _host_of(site: str, fleet: Fleet) -> str:
 
 
 async def _request(place: ServerAddress, host: str, site: str, stopped: StopSignal | None) -> None:
-    """Put a job into the queue of the host; unless `stopped` is None, wait until it is over. Raises Stopped."""
+    """Put a job into the queue of the host; unless `stopped` is None, wait until it is over.
+
+    Raises Stopped, DaemonEnded where the worker is gone meanwhile, and StateError.
+    """
     from syncer.fleet.queue import Queue
+    from syncer.state.fleet_tables import open_fleet
 
     async with Queue.opened(place, host) as queue:
         job = await queue.defer(site, triggered=True)
-        while stopped and not await queue.has_ended(job):
-            if stopped.is_set():
-                raise Stopped("stopped waiting; the sync goes on")
-            await asyncio.sleep(LOOK_SECONDS)
+        if not stopped:
+            return
+        with closing(open_fleet(place)) as tables:
+            while not await queue.has_ended(job):
+                row = _running(host, tables.look())
+                if row is None or row.is_silent:
+                    since = f"has been silent for {row.silent_seconds} s" if row else "has stopped"
+                    raise DaemonEnded(f"the worker of {host} {since}; the sync begins once it runs again")
+                if stopped.is_set():
+                    raise Stopped("stopped waiting; the sync goes on")
+                await asyncio.sleep(LOOK_SECONDS)
 
 
 def _show_sync(row: SiteRow) -> int:

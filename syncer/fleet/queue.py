@@ -22,7 +22,7 @@ from procrastinate.jobs import Status
 from procrastinate.schema import SchemaManager
 from procrastinate.utils import utcnow
 
-from syncer.errors import LedgerUnreachable
+from syncer.errors import LedgerUnreachable, StateError
 from syncer.model import ServerAddress
 from syncer.state.fleet_tables import QUEUE_SCHEMA
 from syncer.state.ledger_connection import IDLE_SECONDS, LOCK_SECONDS, STATEMENT_SECONDS, connection_options
@@ -163,8 +163,10 @@ class Queue:
         raise LedgerUnreachable("The queue takes no job; try again")
 
     async def has_ended(self, job: int) -> bool:
-        """Return whether a job is over, however it ended."""
+        """Return whether a job is over. Raises StateError where the worker could not say how the sync went."""
         status = await self._app.job_manager.get_job_status_async(job)
+        if status is Status.FAILED:
+            raise StateError("The worker could not say how the sync went; run `syncer fleet status` to see it")
         return status not in {Status.TODO, Status.DOING}
 
     def cut(self) -> None:
