@@ -574,3 +574,18 @@ def test_the_tables_of_an_older_queue_are_updated(postgres: PostgreSQL, tmp_path
     with fleet.worker("a") as worker:
         synced(worker, "blog")
         until(lambda: fleet.jobs("succeeded") == ["blog"])
+
+
+@pytest.mark.parametrize("other", ["03.02.00_50_post_batch_defer_jobs.sql", "99.00.00_01_pre_unknown.sql"])
+def test_a_queue_of_another_version_is_used_by_nobody_and_both_are_named(
+    fleet: Fleet, postgres: PostgreSQL, other: str
+) -> None:
+    fleet.site("a", "blog")
+    with fleet.worker("a") as worker:
+        synced(worker, "blog")
+        fleet.change(postgres, f"UPDATE syncer.meta SET value = '{other}' WHERE name = 'queue'")
+        done = fleet.command("a", "sync", "blog")
+        assert (done.returncode, f"({other}, here " in done.stderr) == (2, True), done.stderr
+    with fleet.worker("a") as worker:
+        assert "fleet init`" in worker.until(f"({other}, here ")
+        synced(worker, "blog")

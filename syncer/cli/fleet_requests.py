@@ -119,15 +119,14 @@ async def _request(place: ServerAddress, host: str, site: str, stopped: StopSign
 
     Raises Stopped, DaemonEnded where the worker is gone meanwhile, and StateError.
     """
-    from syncer.fleet.queue import Queue
+    from syncer.fleet.queue import Queue, newest_migration
     from syncer.state.fleet_tables import open_fleet
 
-    async with Queue.opened(place, host) as queue:
-        job = await queue.defer(site, triggered=True)
-        if not stopped:
-            return
-        with closing(open_fleet(place)) as tables:
-            while not await queue.has_ended(job):
+    with closing(open_fleet(place)) as tables:
+        tables.require_queue(newest_migration())
+        async with Queue.opened(place, host) as queue:
+            job = await queue.defer(site, triggered=True)
+            while stopped and not await queue.has_ended(job):
                 row = _running(host, tables.look())
                 if row is None or row.is_silent:
                     since = f"has been silent for {row.silent_seconds} s" if row else "has stopped"

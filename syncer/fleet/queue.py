@@ -198,3 +198,8 @@ def migrations() -> Sequence[tuple[str, str]]:
     """Return the scripts that led to the tables of now, by their names, the oldest first."""
     paths = sorted(Path(SchemaManager.get_migrations_path()).glob("*.sql"))
     return [(path.name, path.read_text(encoding="utf-8")) for path in paths]
+
+
+def newest_migration() -> str:
+    """Return the name of the newest of these scripts."""
+    return migrations()[-1][0]

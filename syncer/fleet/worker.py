@@ -21,7 +21,7 @@ from uuid import uuid4
 from syncer import __version__
 from syncer.control import Control, DaemonState
 from syncer.errors import ExitCode, StateError
-from syncer.fleet.queue import Queue
+from syncer.fleet.queue import Queue, newest_migration
 from syncer.model import ServerAddress
 from syncer.state.fleet import Fleet, SiteReport
 from syncer.state.fleet_tables import BEAT_SECONDS, FleetTables, open_fleet
@@ -186,6 +186,7 @@ class FleetWorker:
         """Be a worker of the fleet until it is closed, or an error shows that it is no more."""
         tables = await asyncio.to_thread(open_fleet, self._place)
         with closing(tables):
+            await asyncio.to_thread(tables.require_queue, newest_migration())
             if not await asyncio.to_thread(tables.take_host, self._host, self._id, __version__):
                 raise StateError(f"Another worker is called {self._host}. Give this one another name with --host")
             self._reported, self._failure = {}, None

@@ -82,6 +82,16 @@ _LONGEST: Final = 500
 class FleetTables(SharedTables):
     """The tables of a fleet, on an open connection. Every method raises StateError, and LedgerUnreachable."""
 
+    def require_queue(self, newest: str) -> None:
+        """Raise StateError unless the tables of the queue are as the newest migration that is known here left them."""
+        with self.read() as connection:
+            made_by = _queue_version(connection)
+        if made_by != newest:
+            raise StateError(
+                f"The queue of {self.place} is of another Procrastinate ({made_by}, here {newest}); upgrade syncer and"
+                " Procrastinate on all machines, and run `syncer fleet init`"
+            )
+
     def take_host(self, host: str, worker: str, version: str) -> bool:
         """Let this process be the worker of a host; return whether it is, because no other one is alive.
 
@@ -247,20 +257,26 @@ def create_fleet(place: ServerAddress, queue: str, migrations: Sequence[tuple[st
 def _update_queue(connection: ServerConnection, queue: str, migrations: Sequence[tuple[str, str]]) -> bool:
     """Return whether that changed anything."""
     names = [name for name, _ in migrations]
-    row = connection.execute("SELECT value FROM meta WHERE name = 'queue'").fetchone()
-    if row is None:
+    made_by = _queue_version(connection)
+    if made_by is None:
         connection.execute(f"CREATE SCHEMA {QUEUE_SCHEMA}")
         scripts = [queue]
-    elif row[0] in names:
-        scripts = [script for _, script in migrations[names.index(row[0]) + 1 :]]
+    elif made_by in names:
+        scripts = [script for _, script in migrations[names.index(made_by) + 1 :]]
     else:
-        raise OddValue(f"its queue was made by a newer Procrastinate ({row[0]}); upgrade syncer")
+        raise OddValue(f"its queue was made by a newer Procrastinate ({made_by}); upgrade syncer")
     connection.execute(f"SET LOCAL search_path = {QUEUE_SCHEMA}")
     for script in scripts:
         connection.run(script)
     connection.execute(f"SET LOCAL search_path = {SCHEMA}")
     _save(connection, "queue", names[-1])
     return bool(scripts)
+
+
+def _queue_version(connection: ServerConnection) -> str | None:
+    """Return the name of the migration that the tables of the queue have; None if there are none."""
+    row = connection.execute("SELECT value FROM meta WHERE name = 'queue'").fetchone()
+    return None if row is None else str(row[0])
 
 
 def _require_tables(connection: ServerConnection, place: ServerAddress) -> None:
