@@ -46,7 +46,7 @@ class DaemonState:
     """What the daemon does for one site at one moment."""
 
     running: bool
-    """Whether a sync is running."""
+    """Whether a sync is running, or one that was triggered waits for its turn."""
     progress: SyncProgress | None
     next_sync: datetime | None
     started: datetime
@@ -65,6 +65,8 @@ class DaemonState:
     """When the last good sync of the whole site began, whichever process made it; None: there is none."""
     gone: int = 0
     """How many videos YouTube left out in three syncs, at least a day apart."""
+    waits: bool = False
+    """Whether no sync is running, and one that was triggered waits for its turn."""
 
 
 @dataclass(frozen=True, slots=True)

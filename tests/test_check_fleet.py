@@ -130,7 +130,7 @@ def test_another_host_with_a_site_of_the_same_name_is_a_warning(
     assert found(syncer, None, "fleet") == [], "it is this machine, by another name"
     tables.claim("web-1", {}, only=True)
     tables.claim(MACHINE, {"site": "/srv/site"}, only=True)
-    assert found(syncer, None, "fleet") == []
+    assert found(syncer, None, "fleet")[0][0] == "warning", "it is another checkout on this machine"
 
 
 def test_a_host_that_stands_by_for_a_site_that_is_only_in_git_is_not_warned(

@@ -53,10 +53,9 @@ def shared(site: Site, youtube: Simulator, tmp_path: Path, place: ServerAddress)
     return SharedSite.of(site, youtube, tmp_path)
 
 
-def synced(shared: SharedSite, host: str | None = None) -> SyncReport:
-    """Make a sync, on a host of this name."""
+def synced(shared: SharedSite) -> SyncReport:
     file = shared.site.config
-    environment = Environment(KEY, lambda: NOON, lambda _: None, host=host)
+    environment = Environment(KEY, lambda: NOON, lambda _: None)
     return make_sync(parse_config(file.read_text(encoding="utf-8"), file), Options(everything=True), environment)
 
 
@@ -78,14 +77,16 @@ def test_the_owner_pushes(shared: SharedSite, tables: FleetTables) -> None:
     assert is_pushed(shared, synced(shared))
 
 
-def test_the_owner_is_known_by_the_name_that_its_worker_has_in_the_fleet(
+def test_a_machine_that_is_called_another_name_is_the_owner_once_its_worker_said_so(
     shared: SharedSite, tables: FleetTables, place: ServerAddress, postgres: PostgreSQL
 ) -> None:
+    """As a container that was made anew; and a second machine of one name is not the owner."""
     tables.claim("a", {"site": str(shared.site.root)}, only=True)
     postgres.execute(place, "UPDATE syncer.fleet_sites SET machine = 'another'")
     said = not_pushed(shared, synced(shared))
     assert "the host a has the site site now, so it is not pushed from here; if this is an old copy, remove" in said
-    assert is_pushed(shared, synced(shared, "a"))
+    tables.claim("a", {"site": str(shared.site.root)}, only=True)
+    assert is_pushed(shared, synced(shared))
 
 
 def test_a_sync_by_hand_on_the_machine_of_the_owner_pushes_whatever_its_worker_is_called(
@@ -101,19 +102,20 @@ def test_a_host_that_lost_the_site_keeps_its_commit_and_pushes_it_if_it_gets_the
     shared: SharedSite, tables: FleetTables, place: ServerAddress, postgres: PostgreSQL
 ) -> None:
     tables.claim("b", {"site": "/srv/site"}, only=True)
-    report = synced(shared, "a")
+    report = synced(shared)
     said = not_pushed(shared, report)
     assert "remove its config, and run `syncer fleet sync site`, which syncs it on b" in said
     assert report.exit == 1
     assert report.commit == shared.ours.head()
     assert report.pushed_to is None
-    postgres.execute(place, "UPDATE syncer.fleet_sites SET host = 'a'")
-    assert is_pushed(shared, synced(shared, "a"))
+    here = f"host = 'a', machine = '{MACHINE}', path = '{shared.site.root}'"
+    postgres.execute(place, f"UPDATE syncer.fleet_sites SET {here}")
+    assert is_pushed(shared, synced(shared))
 
 
 def test_a_site_that_no_host_has_is_pushed(shared: SharedSite, tables: FleetTables) -> None:
     tables.claim("b", {"another": "/srv/another"}, only=True)
-    assert is_pushed(shared, synced(shared, "a"))
+    assert is_pushed(shared, synced(shared))
 
 
 def test_a_ledgers_server_without_a_fleet_changes_nothing(shared: SharedSite, postgres: PostgreSQL) -> None:
@@ -171,6 +173,6 @@ def test_a_host_that_loses_the_site_between_two_tries_to_push_does_not_push(
     monkeypatch.setenv("GIT_SSH_COMMAND", str(script))
     monkeypatch.setenv("GIT_SSH_VARIANT", "simple")
     shared.ours.git("remote", "set-url", "origin", f"ssh://localhost{shared.remote.top}")
-    assert "the host b has the site site now" in not_pushed(shared, synced(shared, "a"))
+    assert "the host b has the site site now" in not_pushed(shared, synced(shared))
     assert shared.tip() == theirs
     assert shared.ours.git("rev-parse", "HEAD^").strip() == theirs, "the commit was made again"

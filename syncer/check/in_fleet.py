@@ -69,7 +69,7 @@ def check_owner(config: Config) -> Iterator[Finding]:
 
     from syncer.state.fleet_tables import find_other_owner, open_fleet
 
-    if find_other_owner(place, name, safe(os.path.realpath(config.site)), None) is None:
+    if find_other_owner(place, name, safe(os.path.realpath(config.site))) is None:
         return
     with closing(open_fleet(place)) as tables:
         row = next((row for row in tables.look().sites if row.report.site == name), None)
@@ -77,7 +77,7 @@ def check_owner(config: Config) -> Iterator[Finding]:
         return
     if ":" in config.git.remote:
         message = (
-            f"the host {row.host} syncs the site, at {row.path}; another one takes it once that is silent for a day"
+            f"the host {row.host} syncs the site, at {row.path}; if that is not seen for a day, another host takes it"
         )
         yield Finding("fleet", Level.OK, message)
         return

@@ -126,7 +126,7 @@ class DaemonSites:
     def open_all(self) -> Sequence[DaemonSite]:
         """Read all configs and open their sites; leave out those that cannot be opened.
 
-        Raises what is wrong with the first one where none is left.
+        Raises what is wrong with the first one where none is left, unless time may repair that in a fleet.
         """
         self._read(self._files.found)
         conflicts = self._conflicts()
@@ -137,7 +137,8 @@ class DaemonSites:
         self._served = page_keys(self.page)
         changes = self._use(reloaded=False)
         left_out = [each.left_out for each in self._configs.values() if each.left_out]
-        if not changes.added and not any(isinstance(error, SiteElsewhere) for error in left_out):
+        waits_for = (SiteElsewhere, StateError) if self._fleet else ()
+        if not changes.added and not any(isinstance(error, waits_for) for error in left_out):
             raise left_out[0]
         return changes.added
 
@@ -283,6 +284,9 @@ class DaemonSites:
                 if isinstance(each.read, SiteConfig) and path not in conflicts
             }
             conflicts.update(self._fleet.refused(others, are_all=len(others) == len(self._configs)))
+            for path in others.keys() - conflicts.keys():
+                if why := self._attempt(path, partial(self._fleet.missing, path, others[path].config)):
+                    conflicts[path] = why
         return conflicts
 
     def _use(self, *, reloaded: bool) -> SiteChanges:
@@ -355,8 +359,7 @@ class DaemonSites:
             self._leave_out(config, StateError(f"{config.path}: {REMEDY}"))
             return
         counters = self._counters.of(read.config.site_name)
-        host = self._fleet.host if self._fleet else None
-        opening = partial(OpenSite, read, counters, self._wake, several=self._several, host=host)
+        opening = partial(OpenSite, read, counters, self._wake, several=self._several)
         site = self._attempt(config.path, opening, OpenSite.close)
         if isinstance(site, SyncerError):
             self._counters.forget(read.config.site_name)

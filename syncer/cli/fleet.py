@@ -13,7 +13,7 @@ from syncer.cli.settings import Settings
 def command() -> None:
     """Sync sites on several machines, which share a ledger and a queue on a PostgreSQL server.
 
-    Each of these commands uses the server of `quota.ledger` in the config.
+    The server is `quota.ledger` of the config; `init` and `status` also take its address.
     """
 
 
@@ -53,8 +53,8 @@ def init(settings: Settings, address: str | None) -> None:
 def worker(settings: Settings, host: str | None, sites_at_once: int) -> None:
     """Sync the sites of this host on their schedules until stopped.
 
-    It does what `syncer daemon` does for several sites. Their schedules, locks and units are shared with the other
-    hosts: a site that another host has is left to that one, until it has been silent for a day.
+    It does what `syncer daemon` does for several sites. The hosts of a fleet share units and a queue, and a site is
+    synced by one host only: another one takes it when that has not been seen for a day.
     """
     from syncer.cli.fleet_worker import run_worker
 
@@ -83,8 +83,8 @@ def sync(settings: Settings, site: str, no_wait: bool) -> int:
 def drain(settings: Settings, host: str | None, no_wait: bool, release: bool) -> None:
     """Let the worker of a host stop once its running syncs have ended.
 
-    It begins no more syncs. Its sites stay its own: start it again within a day. With --release, they do not, and the
-    host may be one that is gone.
+    It begins no more syncs. Its sites stay its own: start it again within a day. With --release, other hosts can take
+    its sites at once. Use that also for a host that is dead.
     """
     from syncer.cli.fleet_requests import request_drain, request_release
 

@@ -10,6 +10,7 @@ from syncer.errors import SyncerError
 
 if TYPE_CHECKING:
     from syncer.cli.reloadable_config import SiteConfig
+    from syncer.config.sections import Config
     from syncer.control import Control
     from syncer.daemon.turns import SyncQueue
     from syncer.status.fleet import FleetView
@@ -21,11 +22,6 @@ class SiteElsewhere(SyncerError):
 
 class FleetMember(Protocol):
     """The daemon as a host of a fleet."""
-
-    @property
-    def host(self) -> str:
-        """The name of the host there."""
-        ...
 
     def joined(
         self, sites: Callable[[], Mapping[str, Control]], look_again: Callable[[], None], stop: Callable[[], None]
@@ -39,6 +35,10 @@ class FleetMember(Protocol):
 
     def refused(self, reads: Mapping[str, SiteConfig], *, are_all: bool) -> Mapping[str, SyncerError]:
         """Return why sites are not synced here, of these configs by path. `are_all`: no other config is there."""
+        ...
+
+    def missing(self, path: str, config: Config) -> SyncerError | None:
+        """Return why a site that is only in git is not here yet; have it cloned. It touches the site's disk."""
         ...
 
     def note_left_out(self, reasons: Mapping[str, str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shlex
 from contextlib import closing
 from typing import TYPE_CHECKING
 
@@ -47,7 +48,10 @@ def request_drain(settings: Settings, host: str | None, *, wait: bool) -> None:
         if not tables.drain(name):
             raise UsageError(f"no worker runs on {name}; `syncer fleet status` lists the hosts")
         if wait and (silent := _wait_for_end(tables, name, stopped)):
-            raise UsageError(f"the worker of {name} has been silent for {silent} s; it may be dead")
+            raise UsageError(
+                f"the worker of {name} has been silent for {silent} s; if it is back, it stops, and you must start it"
+                f" again; if the machine is lost, run `syncer fleet drain --release --host {shlex.quote(name)}`"
+            )
     show(f"The worker of {safe(name)} {'has stopped' if wait else 'stops once its syncs have ended'}.")
 
 
@@ -62,10 +66,12 @@ def request_release(settings: Settings, host: str | None) -> None:
         if not sites and all(row.host != name for row in fleet.hosts):
             raise UsageError(f"the fleet has no host called {name}; `syncer fleet status` lists the hosts")
         tables.drain(name)
-        _wait_for_end(tables, name, stopped)
+        silent = _wait_for_end(tables, name, stopped)
         tables.release(name)
     others = f", and other hosts may take {counted(len(sites), 'site')}: {safe(', '.join(sites))}" if sites else ""
     show(f"{safe(name)} is no host of the fleet any more{others}.")
+    if silent:
+        show(f"Its worker has been silent for {silent} s. If it still runs, it joins again: stop it there.", "yellow")
 
 
 def _wait_for_end(tables: FleetTables, host: str, stopped: StopSignal) -> int:
@@ -109,8 +115,11 @@ def _host_of(site: str, fleet: Fleet) -> str:
     host = _row_of(site, fleet).host
     running = _running(host, fleet)
     if running is None or running.is_silent:
-        since = f" (silent for {running.silent_seconds} s)" if running else ""
-        raise UsageError(f"{site} is a site of {host}, where no worker runs{since}; start it there")
+        if running:
+            raise UsageError(
+                f"{site} is a site of {host}, whose worker has been silent for {running.silent_seconds} s; check it"
+            )
+        raise UsageError(f"{site} is a site of {host}, where no worker runs; start it there")
     return host
 
 

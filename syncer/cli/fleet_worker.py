@@ -42,7 +42,6 @@ class JoinedHost:
     def __init__(self, place: ServerAddress, host: str) -> None:
         from syncer.fleet.worker import FleetWorker
 
-        self.host = host
         self._place = place
         self._worker = FleetWorker(place, host)
         self._clones: dict[Path, Future[None]] = {}
@@ -84,13 +83,16 @@ class JoinedHost:
             name = read.config.site_name
             if name in owners:
                 refused[path] = SiteElsewhere(f"The site {name} is synced on {owners[name]}, so not here")
-            elif ":" in read.config.git.remote and (why := self._missing(path, read.config)):
-                refused[path] = why
         return refused
 
-    def _missing(self, path: str, config: Config) -> SyncerError | None:
-        """Return why a site that is only in git is not here yet; clone it, if this host owns it."""
+    def missing(self, path: str, config: Config) -> SyncerError | None:
+        """Return why a site that is only in git is not here yet; have it cloned. It touches the site's disk."""
         remote, site = config.git.remote, config.site
+        if ":" not in remote:
+            return None
+        cloning = self._clones.get(site)
+        if cloning and cloning.done() and not cloning.exception():
+            cloning = None  # so it is here, unless it was removed since
         if os.path.lexists(site):
             if os.path.lexists(site / ".git"):
                 return None
@@ -99,7 +101,6 @@ class JoinedHost:
             )
         if not self.view().is_current:
             return StateError(f"{path}: the site is not here, and the server cannot say whether it is another host's")
-        cloning = self._clones.get(site)
         if cloning and cloning.done() and (error := cloning.exception()):
             if time.monotonic() < self._next_tries.setdefault(site, time.monotonic() + CLONE_RETRY_SECONDS):
                 return StateError(f"{path}: {error}")

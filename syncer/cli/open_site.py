@@ -36,19 +36,11 @@ log = logging.getLogger("syncer.daemon")
 class OpenSite:
     """Holds the lock of the site's state until it is closed."""
 
-    def __init__(
-        self,
-        read: SiteConfig,
-        counters: SiteCounters,
-        wake: Callable[[], None],
-        *,
-        several: bool,
-        host: str | None = None,
-    ) -> None:
+    def __init__(self, read: SiteConfig, counters: SiteCounters, wake: Callable[[], None], *, several: bool) -> None:
         """Take the lock, read the state, and complete what a crash interrupted.
 
         `wake` wakes the main thread. `several`: the daemon may have several sites, so the log names each, and each has
-        times of its own. `host` is this host's name in a fleet. Raises Locked and StateError.
+        times of its own. Raises Locked and StateError.
         """
         config = read.config
         require_own_place(config)
@@ -60,7 +52,6 @@ class OpenSite:
         """Ends the site's sync at the next safe point."""
         self.reloadable = ReloadableConfig(read)
         self._counters = counters
-        self._host = host
         self._notifier = Notifier(lambda: self.reloadable.config.notify, self.name, config.state_directory, now)
         self._label = self.name if several else None
         self._lock = DaemonLock(config.state_directory)
@@ -125,7 +116,7 @@ class OpenSite:
             request.waiting()
             return self.stop.wait(seconds)
 
-        environment = Environment(read.key, now, sleep, self.stop.is_set, read.hook, self._host)
+        environment = Environment(read.key, now, sleep, self.stop.is_set, read.hook)
         listener = Listener(request.progress, self._counters.changed)
         options = Options(scheduled=not request.triggered, accept=request.accept, unread_since=request.unread_since)
         self._notifier.before_sync()

@@ -176,9 +176,9 @@ class DaemonSite:
     def state(self) -> DaemonState:
         """Return what the daemon is doing for this site now."""
         with self._lock:
-            agenda, running = self._agenda, self._unfinished > 0 or self._agenda.triggered
+            agenda, is_running = self._agenda, self._unfinished > 0
             return DaemonState(
-                running,
+                is_running or agenda.triggered,
                 self._progress,
                 self._due or agenda.start,
                 self._started,
@@ -189,6 +189,7 @@ class DaemonSite:
                 self._is_stalled(),
                 agenda.last_sync,
                 self._gone,
+                agenda.triggered and not is_running,
             )
 
     def trigger(self, accept: bool) -> Ticket:  # noqa: FBT001 - as `Control` has it
@@ -234,9 +235,8 @@ class DaemonSite:
     def read_state(self, now: datetime) -> None:
         """Read its state, if no sync is running; not in the main thread, because its disk may hang. It never raises."""
         with self._lock:
-            begun, build = self._begun, self._config.build
-            may_build = build and time.monotonic() >= self._next_build
-            self._reading_since = time.monotonic()
+            begun, build, self._reading_since = self._begun, self._config.build, time.monotonic()
+            may_build = build and self._reading_since >= self._next_build
         seen = None
         with about(self.name):
             try:
@@ -384,8 +384,8 @@ class DaemonSite:
 
     def _advance(self, stage: Stage, done: int, of: int | None) -> None:
         with self._lock:
-            self._progress, self._no_progress_since = SyncProgress(stage, done, of), time.monotonic()
-            self._waits = False
+            self._progress, self._waits = SyncProgress(stage, done, of), False
+            self._no_progress_since = time.monotonic()
 
     def _note_wait(self) -> None:
         """Note a wait. The first progress follows the lock, so one before that is for the lock: others may begin."""

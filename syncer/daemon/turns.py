@@ -25,7 +25,7 @@ class SyncQueue(Protocol):
         ...
 
     def ended(self, site: str) -> None:
-        """Take note that a sync of this site has ended."""
+        """Take note that a sync of this site has ended, or never begins."""
         ...
 
     @property
@@ -37,6 +37,8 @@ class SyncQueue(Protocol):
 class _Turn(NamedTuple):
     job: Job
     run_times: Sequence[datetime]
+    site: str | None
+    """The name of the site that is synced; None: it has none, or it is the turn of a build hook."""
 
 
 class Turns(BaseExecutor):  # type: ignore[misc] # APScheduler has no types
@@ -71,7 +73,7 @@ class Turns(BaseExecutor):  # type: ignore[misc] # APScheduler has no types
                     return
                 if turn.job.name not in self._running:
                     self._waiting.remove(turn)
-                    thread = threading.Thread(target=self._run, args=turn, name="sync", daemon=True)
+                    thread = threading.Thread(target=self._run, args=(turn,), name="sync", daemon=True)
                     self._running[turn.job.name] = thread
                     thread.start()
 
@@ -79,7 +81,10 @@ class Turns(BaseExecutor):  # type: ignore[misc] # APScheduler has no types
         """Forget the jobs of this name that wait for their turn, now and later."""
         with self._turns:
             self._withdrawn.add(name)
+            withdrawn = [turn for turn in self._waiting if turn.job.name == name]
             self._waiting = [turn for turn in self._waiting if turn.job.name != name]
+        for turn in withdrawn:
+            self._end(turn)
 
     def is_running(self, name: str) -> bool:
         """Whether a job of this name is running."""
@@ -97,28 +102,37 @@ class Turns(BaseExecutor):  # type: ignore[misc] # APScheduler has no types
                 thread.join(JOIN_SECONDS)
 
     def _do_submit_job(self, job: Job, run_times: Sequence[datetime]) -> None:
-        line_up, site = partial(self._line_up, _Turn(job, run_times)), self._sites.get(job.id)
+        site = self._sites.get(job.id)
+        turn = _Turn(job, run_times, site.name if site else None)
         if site:
             site.queued(run_times[0])
         if self._queue and site and site.name and not site.agenda.triggered:
-            self._queue.put(site.name, line_up)
+            self._queue.put(site.name, partial(self._line_up, turn))
         else:
-            line_up()
+            self._line_up(turn)
 
     def _line_up(self, turn: _Turn) -> None:
         with self._turns:
-            if not (self._closed or turn.job.name in self._withdrawn):
+            is_withdrawn = self._closed or turn.job.name in self._withdrawn
+            if not is_withdrawn:
                 self._waiting.append(turn)
+        if is_withdrawn:
+            self._end(turn)
         self.begin_next()
 
-    def _run(self, job: Job, run_times: Sequence[datetime]) -> None:
+    def _end(self, turn: _Turn) -> None:
+        """Let the queue know that a turn is over."""
+        if self._queue and turn.site:
+            self._queue.ended(turn.site)
+
+    def _run(self, turn: _Turn) -> None:
         """Run one job, in its thread, and notify APScheduler; then its turn has ended."""
+        job = turn.job
         try:
-            events = run_job(job, job._jobstore_alias, run_times, self._logger.name)  # noqa: SLF001 - as its executors do
+            events = run_job(job, job._jobstore_alias, turn.run_times, self._logger.name)  # noqa: SLF001 - as its executors do
             self._run_job_success(job.id, events)
         finally:
             with self._turns:
                 del self._running[job.name]
-            if self._queue and (name := self._sites[job.name].name):
-                self._queue.ended(name)
+            self._end(turn)
             self.begin_next()

@@ -1,7 +1,7 @@
 """The queue of a fleet: jobs in PostgreSQL, kept by Procrastinate (https://procrastinate.readthedocs.io).
 
-A job is `sync(site)`. Each host has a queue, which its worker alone reads. A site has one lock: of its jobs only one is
-in hand at a time. A job may be repeated at will: the site's state decides what is left to do.
+A job is `sync(site)`. Each host has a queue, which its worker alone reads. There, a site has one lock: of its jobs only
+one is in hand at a time. A job may be repeated at will: the site's state decides what is left to do.
 """
 
 from __future__ import annotations
@@ -12,20 +12,20 @@ import os
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Final, Protocol
 
 from procrastinate import App, JobContext, PsycopgConnector
-from procrastinate.exceptions import AlreadyEnqueued, ConnectorException, ProcrastinateException
+from procrastinate.exceptions import AlreadyEnqueued, ConnectorException, ProcrastinateException, UniqueViolation
 from procrastinate.jobs import Status
 from procrastinate.schema import SchemaManager
-from procrastinate.utils import utcnow
 
 from syncer.errors import LedgerUnreachable, StateError
 from syncer.model import ServerAddress
 from syncer.state.fleet_tables import QUEUE_SCHEMA
-from syncer.state.ledger_connection import IDLE_SECONDS, LOCK_SECONDS, STATEMENT_SECONDS, connection_options
+from syncer.state.ledger_connection import IDLE_SECONDS, LOCK_SECONDS, STATEMENT_SECONDS, connection_options, explained
 from syncer.wording import safe
 
 UNDEFINED_TABLE: Final = "42P01"
@@ -50,6 +50,14 @@ SHUTDOWN_SECONDS: Final = 2.0
 
 KEPT_HOURS: Final = 7 * 24
 """How long the tables of the queue keep a job that has ended."""
+
+AT_ONCE: Final = datetime.fromtimestamp(0, UTC)
+"""When a job is repeated: before now by the server's clock, whatever this machine's says."""
+
+_WAITS_ALREADY: Final = (AlreadyEnqueued, UniqueViolation, AssertionError)
+"""Raised where the same job waits. Procrastinate reads why in the server's message; an assertion fails if that is not
+English.
+"""
 
 SyncSite = Callable[[str, bool], Awaitable[None]]
 """Syncs a site, and returns when the sync has ended; the second is whether somebody triggered it."""
@@ -98,8 +106,9 @@ class Queue:
         queue = cls(app, host)
         queue._connections = connections
         try:
-            async with app.open_async():
-                yield queue
+            with explained("use the queue of", place):  # what Procrastinate lets through when it opens the connections
+                async with app.open_async():
+                    yield queue
         except ConnectorException as error:
             why = safe(str(error.__cause__ or error).partition("\n")[0])
             is_gone = getattr(error.__cause__, "sqlstate", None) == UNDEFINED_TABLE
@@ -107,7 +116,7 @@ class Queue:
             raise LedgerUnreachable(f"Cannot use the queue of {place}: {why}; {remedy}") from error
 
     async def work(self, sync: SyncSite) -> None:
-        """Do the jobs of the queue until this is cancelled. Those that a killed process had in hand are repeated."""
+        """Do the jobs of the queue until this is cancelled."""
 
         async def do(context: JobContext, site: str, triggered: bool = False) -> None:  # noqa: FBT001, FBT002 - the job's
             self._in_hand.add(context.job.id)
@@ -117,11 +126,6 @@ class Queue:
                 self._in_hand.discard(context.job.id)
 
         self._app.task(name=TASK, pass_context=True)(do)
-        self._suspects = await self._left_behind()
-        await self.repeat_lost()
-        await self._app.job_manager.delete_old_jobs(
-            KEPT_HOURS, self._name, include_failed=True, include_cancelled=True, include_aborted=True
-        )
         await self._app.run_worker_async(
             queues=[self._name],
             concurrency=1000,  # the daemon's turns decide how many sync at once
@@ -132,15 +136,26 @@ class Queue:
             stalled_worker_timeout=STALLED_SECONDS,
         )
 
+    async def repeat_all(self) -> None:
+        """Repeat all jobs that a process had in hand which is gone, before `work`."""
+        self._suspects = await self._left_behind()
+        await self.repeat_lost()
+
     async def repeat_lost(self) -> None:
         """Repeat the jobs that nobody has in hand, nor had at the last call: how they ended could not be noted."""
         left_behind = await self._left_behind()
         for job in left_behind & self._suspects:
             try:
-                await self._app.job_manager.retry_job_by_id_async(job, utcnow())
-            except ConnectorException:  # the same job waits already; where the connection is lost, this fails, too
+                await self._app.job_manager.retry_job_by_id_async(job, AT_ONCE)
+            except _WAITS_ALREADY:
                 await self._app.job_manager.finish_job_by_id_async(job, Status.ABORTED, delete_job=False)
         self._suspects = left_behind
+
+    async def forget_old(self) -> None:
+        """Delete the jobs that ended long ago, of all hosts: some may be gone."""
+        await self._app.job_manager.delete_old_jobs(
+            KEPT_HOURS, include_failed=True, include_cancelled=True, include_aborted=True
+        )
 
     async def _left_behind(self) -> set[int]:
         """Return the numbers of the jobs that are in progress for the server, and not here."""
@@ -148,16 +163,14 @@ class Queue:
         return {job.id for job in jobs if job.id is not None} - self._in_hand
 
     async def defer(self, site: str, *, triggered: bool = False) -> int:
-        """Put a job into the queue, unless the same waits there already; return its number.
-
-        Procrastinate reads the server's message about a lock, and fails an assertion if that is not English.
-        """
-        lock = f"{'triggered' if triggered else 'due'} {site}"
-        task = self._app.configure_task(TASK, queue=self._name, lock=site, queueing_lock=lock)
+        """Put a job into the queue, unless the same waits there already; return its number."""
+        lock = f"{site} on {self._name}"  # a host that is gone may have left jobs of the site
+        same = f"{'triggered' if triggered else 'due'} {lock}"
+        task = self._app.configure_task(TASK, queue=self._name, lock=lock, queueing_lock=same)
         for _ in range(DEFER_TRIES):
-            with suppress(AlreadyEnqueued, AssertionError):
+            with suppress(*_WAITS_ALREADY):
                 return await task.defer_async(site=site, triggered=triggered)
-            waiting = await self._app.job_manager.list_jobs_async(queue=self._name, queueing_lock=lock, status="todo")
+            waiting = await self._app.job_manager.list_jobs_async(queue=self._name, queueing_lock=same, status="todo")
             if found := [job.id for job in waiting if job.id is not None]:
                 return found[0]
         raise LedgerUnreachable("The queue takes no job; try again")
@@ -165,9 +178,11 @@ class Queue:
     async def has_ended(self, job: int) -> bool:
         """Return whether a job is over. Raises StateError where the worker could not say how the sync went."""
         status = await self._app.job_manager.get_job_status_async(job)
-        if status is Status.FAILED:
+        if status in {Status.TODO, Status.DOING}:
+            return False
+        if status is not Status.SUCCEEDED:
             raise StateError("The worker could not say how the sync went; run `syncer fleet status` to see it")
-        return status not in {Status.TODO, Status.DOING}
+        return True
 
     def cut(self) -> None:
         """End all connections at once: a server behind a network that is cut answers to nothing, a goodbye included."""

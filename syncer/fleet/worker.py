@@ -19,11 +19,12 @@ from typing import Final
 from uuid import uuid4
 
 from syncer import __version__
-from syncer.control import Control, DaemonState
+from syncer.control import Control, DaemonState, Ticket
 from syncer.errors import ExitCode, StateError
 from syncer.fleet.queue import Queue, newest_migration
+from syncer.fleet.report import report_of
 from syncer.model import ServerAddress
-from syncer.state.fleet import Fleet, SiteReport
+from syncer.state.fleet import Fleet
 from syncer.state.fleet_tables import BEAT_SECONDS, FleetTables, open_fleet
 from syncer.status.fleet import FleetView, Outage
 from syncer.wording import safe
@@ -51,6 +52,9 @@ FOLLOW_SECONDS: Final = 0.1
 
 END_SECONDS: Final = 5.0
 """How long a queue that is lost gets to give up."""
+
+CLEAN_SECONDS: Final = 24 * 3600.0
+"""How often old jobs are deleted."""
 
 log = logging.getLogger("syncer.daemon")
 
@@ -107,6 +111,8 @@ class FleetWorker:
         self._failure: StateError | None = None
         """What is wrong with the queue, which only a new connection can repair."""
         self._deferring: set[asyncio.Task[None]] = set()
+        self._next_clean = 0.0
+        """When old jobs are deleted, by the clock of the loop."""
         self._loop = asyncio.new_event_loop()
         self._wake = asyncio.Event()
         self._thread = threading.Thread(target=self._run, name="fleet", daemon=True)
@@ -135,7 +141,8 @@ class FleetWorker:
             self._asked += 1
             asked = self._asked
             self._call(self._wake.set)
-            self._lock.wait_for(lambda: self._answered >= asked, ANSWER_SECONDS)
+            if not self._lock.wait_for(lambda: self._answered >= asked, ANSWER_SECONDS):
+                self._answered = asked  # what is heard later is news
             return self._owners
 
     def note_left_out(self, reasons: Mapping[str, str]) -> None:
@@ -191,22 +198,35 @@ class FleetWorker:
                 raise StateError(f"Another worker is called {self._host}. Give this one another name with --host")
             self._reported, self._failure = {}, None
             async with Queue.opened(self._place, self._host) as queue:
-                await self._beat(tables)
-                work = asyncio.create_task(queue.work(self._sync))
+                work: asyncio.Task[None] | None = None
                 try:
+                    async with asyncio.timeout(DEFER_SECONDS):
+                        await queue.repeat_all()
+                    await self._beat(tables)
+                    work = asyncio.create_task(queue.work(self._sync))
                     self._queue = queue
                     log.info("In the fleet of %s as host %s", self._place, self._host, extra={"event": "fleet-joined"})
                     while not self._closing:
                         await self._pause(work)
                         await self._beat(tables)
+                        async with asyncio.timeout(DEFER_SECONDS):
+                            await queue.repeat_lost()
+                        await self._clean(queue)
                 except BaseException:
                     queue.cut()
                     raise
                 finally:
                     self._queue = None
-                    work.cancel()
-                    await asyncio.wait({work}, timeout=END_SECONDS)
+                    if work is not None:
+                        work.cancel()
+                        await asyncio.wait({work}, timeout=END_SECONDS)
             await asyncio.to_thread(tables.leave, self._host, self._id)
+
+    async def _clean(self, queue: Queue) -> None:
+        """Delete old jobs once a day; where that fails, a day later."""
+        if self._loop.time() >= self._next_clean:
+            self._next_clean = self._loop.time() + CLEAN_SECONDS
+            await queue.forget_old()
 
     async def _pause(self, work: asyncio.Task[None]) -> None:
         """Wait until the next beat. Raises why the work has ended, if it has."""
@@ -232,17 +252,15 @@ class FleetWorker:
         states: Mapping[str, DaemonState | str] = {**left_out, **running}
         news = [report_of(name, state, now) for name, state in states.items() if self._reported.get(name) != state]
 
-        def ask() -> tuple[bool | None, Mapping[str, str], Fleet]:
+        def ask() -> tuple[bool, Mapping[str, str], Fleet]:
             draining = tables.beat(self._host, self._id)
+            if draining is None:
+                raise StateError(f"The host {self._host} was removed, or another worker has its name")
             owners = tables.claim(self._host, paths, only=are_all)
             tables.report(self._host, news)
             return draining, owners, tables.look()
 
         draining, owners, fleet = await asyncio.to_thread(ask)
-        if self._queue:
-            await self._queue.repeat_lost()
-        if draining is None:
-            raise StateError(f"Another worker is called {self._host} since this one was silent")
         self._reported = states
         self.view = FleetView(self._host, fleet, self._environment.clock())
         self._answer(asked, owners)
@@ -252,7 +270,8 @@ class FleetWorker:
         self._end_if_drained()
 
     def _end_if_drained(self) -> None:
-        if self._draining and not any(control.state().running for control in self._environment.sites().values()):
+        states = [control.state() for control in self._environment.sites().values()]
+        if self._draining and not any(state.running and not state.waits for state in states):
             self._environment.drained()
 
     def _answer(self, asked: int, owners: Mapping[str, str]) -> None:
@@ -266,10 +285,11 @@ class FleetWorker:
 
     def _note_trouble(self, error: Exception) -> None:
         """Log why the server cannot be used, if that is news."""
-        text = safe(str(error).strip()) or type(error).__name__
+        is_slow = isinstance(error, TimeoutError)
+        text = "The server does not answer" if is_slow else safe(str(error).strip()) or type(error).__name__
         outage = self.view.outage
         if not outage or text != outage.why:
-            log.warning("Out of the fleet: %s. Syncs go on without it", text, extra={"event": "fleet-lost"})
+            log.warning("Out of the fleet: %s. Syncs continue without it", text, extra={"event": "fleet-lost"})
         since = outage.since if outage else self._environment.clock()
         self.view = replace(self.view, outage=Outage(since, text))
 
@@ -331,15 +351,15 @@ class FleetWorker:
 
     async def _trigger(self, site: str) -> None:
         """Let a site sync now, wait until it has, and say how that went, or why it is not synced here."""
-        control, now = self._environment.sites().get(site), self._environment.clock
+        control, ticket = self._environment.sites().get(site), None
         if control is None:
             why = self._left_out.get(site, "its worker has no config for it")
-            report = replace(report_of(site, why, now()), exit_code=int(ExitCode.CANNOT_RUN))
         else:
-            number = control.trigger(accept=False).number
-            while (ticket := control.ticket(number)) and ticket.state != "done":
-                await asyncio.sleep(FOLLOW_SECONDS)
-            report = report_of(site, control.state(), now())
+            why, ticket = "its worker drains", await self._follow(control)
+        if control is None or (ticket and ticket.state == "waiting"):
+            report = replace(report_of(site, why, self._environment.clock()), exit_code=int(ExitCode.CANNOT_RUN))
+        else:
+            report = report_of(site, control.state(), self._environment.clock())
             if ticket and ticket.error:
                 report = replace(report, trouble=ticket.error, exit_code=json.loads(ticket.report or "{}").get("exit"))
 
@@ -349,27 +369,11 @@ class FleetWorker:
 
         await asyncio.to_thread(tell)
 
-
-def report_of(site: str, state: DaemonState | str, now: datetime) -> SiteReport:
-    """Return how a site is, or why it is left out, for the others."""
-    if isinstance(state, str):
-        return SiteReport(site, running=False, trouble=state)
-
-    def seconds(at: datetime | None) -> int | None:
-        return None if at is None else round((at - now).total_seconds())
-
-    last = state.last
-    late = (state.last_whole or state.started) + 2 * state.interval
-    return SiteReport(
-        site,
-        state.running,
-        last.sync if last else None,
-        seconds(last.finished) if last else None,
-        last.exit if last else None,
-        last.changed_counts if last else None,
-        last.problems if last else None,
-        last.missing if last else None,
-        seconds(state.next_sync),
-        seconds(late),
-        state.trouble,
-    )
+    async def _follow(self, control: Control) -> Ticket | None:
+        """Trigger a sync; return its ticket once it has ended, or never begins."""
+        number = control.trigger(accept=False).number
+        while ticket := control.ticket(number):
+            if ticket.state == "done" or (self._draining and ticket.state == "waiting"):
+                break
+            await asyncio.sleep(FOLLOW_SECONDS)
+        return ticket

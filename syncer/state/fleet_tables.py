@@ -28,6 +28,11 @@ BEAT_SECONDS: Final = 10
 MOVE_SECONDS: Final = 24 * 3600
 """After so long without that, another host may take the sites of a host."""
 
+STEADY_SECONDS: Final = 120
+"""For so long a host must have said so without a break before it takes any: where the server was away for a day, or its
+clock has jumped, all hosts seem to have been silent.
+"""
+
 QUEUE_SCHEMA: Final = "syncer_queue"
 """The schema of PostgreSQL that has the tables of the queue."""
 
@@ -37,6 +42,7 @@ MIGRATIONS: Final = (
             host text PRIMARY KEY,
             worker text,                  -- the process that syncs there; null: it was stopped
             seen bigint NOT NULL,         -- when it last said that it is alive
+            steady bigint NOT NULL,       -- since when it has said so without a break
             draining boolean NOT NULL,    -- whether it is to end its syncs and stop
             version text NOT NULL,        -- of its syncer
             backend integer               -- the server's process for the connection of that worker
@@ -99,8 +105,8 @@ class FleetTables(SharedTables):
         """
         with self.transaction() as connection:
             taken = connection.execute(
-                f"""INSERT INTO hosts AS h VALUES (:host, :worker, {_NOW}, false, :version, pg_backend_pid())
-                ON CONFLICT (host) DO UPDATE SET worker = :worker, seen = {_NOW}, version = :version,
+                f"""INSERT INTO hosts AS h VALUES (:host, :worker, {_NOW}, {_NOW}, false, :version, pg_backend_pid())
+                ON CONFLICT (host) DO UPDATE SET worker = :worker, seen = {_NOW}, steady = {_NOW}, version = :version,
                 draining = h.draining AND h.worker = :worker, backend = pg_backend_pid()
                 WHERE h.worker IS NULL OR h.worker = :worker OR h.seen < {_NOW} - {ALIVE_SECONDS}
                 OR NOT EXISTS (SELECT FROM pg_stat_activity WHERE pid = h.backend) RETURNING 1""",
@@ -112,7 +118,9 @@ class FleetTables(SharedTables):
         """Say that the worker of a host is alive; return whether it is to drain, None if it is no longer the worker."""
         with self.transaction() as connection:
             row = connection.execute(
-                f"UPDATE hosts SET seen = {_NOW} WHERE host = :host AND worker = :worker RETURNING draining",
+                f"UPDATE hosts SET seen = {_NOW}, steady ="
+                f" CASE WHEN abs({_NOW} - seen) > {ALIVE_SECONDS} THEN {_NOW} ELSE steady END"
+                " WHERE host = :host AND worker = :worker RETURNING draining",
                 {"host": host, "worker": worker},
             ).fetchone()
             return None if row is None else bool(row[0])
@@ -146,23 +154,27 @@ class FleetTables(SharedTables):
 
         `only`: the host has no other sites, so those that it had are forgotten.
         """
-        silent = f"NOT EXISTS (SELECT FROM hosts h WHERE h.host = s.host AND h.seen >= {_NOW} - {MOVE_SECONDS})"
+        free = f"""(NOT EXISTS (SELECT FROM hosts h WHERE h.host = s.host) OR (
+            NOT EXISTS (SELECT FROM hosts h WHERE h.host = s.host AND h.seen >= {_NOW} - {MOVE_SECONDS})
+            AND EXISTS (SELECT FROM hosts h WHERE h.host = :host AND h.steady <= {_NOW} - {STEADY_SECONDS})))"""
+        machine = socket.gethostname()
         with self.transaction() as connection:
             rows = connection.execute(
-                f"SELECT site, host, path, {silent} FROM fleet_sites s WHERE host = :host OR site IN ({self.LISTED})",
+                f"SELECT site, host, path, machine, {free} FROM fleet_sites s"
+                f" WHERE host = :host OR site IN ({self.LISTED})",
                 {"host": host, "list": json.dumps(list(paths))},
             ).fetchall()
-            own = {site: path for site, owner, path, _ in rows if owner == host}
-            others = {site: owner for site, owner, _, is_silent in rows if owner != host and not is_silent}
+            own = {site: (path, there) for site, owner, path, there, _ in rows if owner == host}
+            others = {site: owner for site, owner, _, _, is_free in rows if owner != host and not is_free}
             for site, path in sorted(paths.items()):  # sorted: two hosts lock rows in the same order
-                if site in others or own.get(site) == path:
+                if site in others or own.get(site) == (path, machine):
                     continue
                 taken = connection.execute(
                     f"""INSERT INTO fleet_sites AS s (site, host, path, machine)
                     VALUES (:site, :host, :path, :machine)
                     ON CONFLICT (site) DO UPDATE SET host = :host, path = :path, machine = :machine
-                    WHERE s.host = :host OR {silent} RETURNING 1""",
-                    {"site": site, "host": host, "path": path, "machine": socket.gethostname()},
+                    WHERE s.host = :host OR {free} RETURNING 1""",
+                    {"site": site, "host": host, "path": path, "machine": machine},
                 ).fetchone()
                 if not taken:  # meanwhile
                     others[site] = "another host"
@@ -219,20 +231,18 @@ def open_fleet(place: ServerAddress) -> FleetTables:
     return tables
 
 
-def find_other_owner(place: ServerAddress, site: str, path: str, host: str | None) -> str | None:
-    """Return the host that has a site, unless that is this one: `host`, or one at the same path of this machine.
+def find_other_owner(place: ServerAddress, site: str, path: str) -> str | None:
+    """Return the host that has a site, unless it has it at this path of this machine.
 
     None also if no host has it, or if the server has a ledger but no fleet. Raises StateError as `open_fleet`.
     """
-    machine = socket.gethostname()
     with closing(FleetTables(connect(place), place)) as tables, tables.read() as connection:
         if not (version := _version(connection)):
             return None
         _require_version(version, place)
         row = connection.execute(
-            "SELECT host FROM fleet_sites WHERE site = :site AND host <> :host"
-            " AND (machine, path) <> (:machine, :path)",
-            {"site": site, "host": host or machine, "machine": machine, "path": path},
+            "SELECT host FROM fleet_sites WHERE site = :site AND (machine, path) <> (:machine, :path)",
+            {"site": site, "machine": socket.gethostname(), "path": path},
         ).fetchone()
         return None if row is None else str(row[0])
 
@@ -245,17 +255,21 @@ def create_fleet(place: ServerAddress, queue: str, migrations: Sequence[tuple[st
     """
     with closing(FleetTables(connect(place), place)) as tables, tables.transaction() as connection:
         connection.execute("LOCK TABLE meta")
-        statements = [statement for migration in MIGRATIONS[_version(connection) :] for statement in migration]
+        if (version := _version(connection)) > len(MIGRATIONS):
+            _require_version(version, place)
+        statements = [statement for migration in MIGRATIONS[version:] for statement in migration]
         for statement in statements:
             connection.execute(statement)
         _save(connection, "fleet", str(len(MIGRATIONS)))
-        has_changed = _update_queue(connection, queue, migrations) or bool(statements)
+        has_changed = _update_queue(connection, place, queue, migrations) or bool(statements)
         _require_tables(connection, place)
         return has_changed
 
 
-def _update_queue(connection: ServerConnection, queue: str, migrations: Sequence[tuple[str, str]]) -> bool:
-    """Return whether that changed anything."""
+def _update_queue(
+    connection: ServerConnection, place: ServerAddress, queue: str, migrations: Sequence[tuple[str, str]]
+) -> bool:
+    """Return whether that changed anything. Raises StateError."""
     names = [name for name, _ in migrations]
     made_by = _queue_version(connection)
     if made_by is None:
@@ -264,7 +278,7 @@ def _update_queue(connection: ServerConnection, queue: str, migrations: Sequence
     elif made_by in names:
         scripts = [script for _, script in migrations[names.index(made_by) + 1 :]]
     else:
-        raise OddValue(f"its queue was made by a newer Procrastinate ({made_by}); upgrade syncer")
+        raise StateError(f"The queue of {place} was made by a newer Procrastinate ({made_by}); upgrade syncer and that")
     connection.execute(f"SET LOCAL search_path = {QUEUE_SCHEMA}")
     for script in scripts:
         connection.run(script)

@@ -177,7 +177,8 @@ def explained(what: str, place: ServerAddress) -> Iterator[None]:
         remedy = "check that the server runs, and that this machine reaches it"
         if isinstance(error, errors.InsufficientPrivilege):
             remedy = (
-                "give the user of `quota.ledger` the rights on the tables; only their owner runs `syncer fleet init`"
+                "give the user of `quota.ledger` the rights on the tables; to create or update them, run"
+                " `syncer fleet init ADDRESS` with the address of their owner"
             )
         elif isinstance(error, errors.LockNotAvailable):
             remedy = f"another program has locked it for more than {LOCK_SECONDS} s: wait for it, or end it"

@@ -181,6 +181,11 @@ def create_ledger(place: ServerAddress) -> tuple[int, int]:
     """
     newest = len(MIGRATIONS)
     with closing(LedgerServer(connect(place), place)) as server, server.transaction() as connection:
+        encoding = connection.execute("SHOW server_encoding").fetchone()
+        if encoding != ("UTF8",):
+            raise StateError(
+                f"The database of {place} is not in UTF-8; create one with ENCODING 'UTF8' TEMPLATE template0"
+            )
         if connection.execute(f"SELECT to_regnamespace('{SCHEMA}')").fetchone() == (None,):
             connection.execute(f"CREATE SCHEMA {SCHEMA}")
         is_new = connection.execute(f"SELECT to_regclass('{SCHEMA}.meta')").fetchone() == (None,)

@@ -69,8 +69,6 @@ class Environment:
     """Returns whether to stop: send no more requests, and finish only the current batch of pages."""
     hook: str | None = field(default=None, repr=False)
     """The address of the build hook, a secret; None: it is not known here."""
-    host: str | None = None
-    """The name of this host in its fleet; None: the machine's name."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -89,9 +89,7 @@ def _remote(sync: Sync, scope: CommitScope) -> Remote:
         return Remote(name, cancelled)
     from syncer.sync.site_owner import require_owner
 
-    return Remote(
-        name, cancelled, partial(require_owner, place, sync.config.site_name, sync.site, sync.environment.host)
-    )
+    return Remote(name, cancelled, partial(require_owner, place, sync.config.site_name, sync.site))
 
 
 def _scope(sync: Sync, pages: Pages | None) -> CommitScope:

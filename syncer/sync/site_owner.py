@@ -10,14 +10,13 @@ from syncer.state.fleet_tables import find_other_owner
 from syncer.wording import safe
 
 
-def require_owner(place: ServerAddress, site: str, path: str, host: str | None) -> None:
+def require_owner(place: ServerAddress, site: str, path: str) -> None:
     """Raise GitError if another host of the fleet owns a site of this name, and if that cannot be found out.
 
-    `place` is the server of the site's ledger, which need not have a fleet; `path` is where the site is here; `host` is
-    this host's name in the fleet, by default the machine's.
+    `place` is the server of the site's ledger, which need not have a fleet; `path` is where the site is here.
     """
     try:
-        owner = find_other_owner(place, site, safe(path), host)
+        owner = find_other_owner(place, site, safe(path))
     except StateError as error:
         raise GitError(f"cannot find out whether another host has the site now: {error}") from error
     if owner is not None:

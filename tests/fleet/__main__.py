@@ -175,7 +175,7 @@ def _run(directory: Path, postgres: PostgreSQL) -> int:
         closing(FleetGround(directory, SITES, PAGES, youtube, EVERY, postgres, all_in_git=True)) as ground,
     ):
         print(f"{len(HOSTS)} hosts, {SITES} sites of {PAGES} pages in git, PostgreSQL, and a local YouTube.")
-        print("What else takes half a minute, such as noticing a dead host, takes seconds here.\n")
+        print("What usually takes half a minute, such as noticing a dead host, takes seconds here.\n")
         show = Show(ground)
         try:
             show.run()
