@@ -22,7 +22,7 @@ from syncer import __version__
 from syncer.control import Control, DaemonState, Ticket
 from syncer.errors import ExitCode, StateError
 from syncer.fleet.queue import Queue, newest_migration
-from syncer.fleet.report import report_of
+from syncer.fleet.site_report import report_of
 from syncer.model import ServerAddress
 from syncer.state.fleet import Fleet
 from syncer.state.fleet_tables import BEAT_SECONDS, FleetTables, open_fleet
