@@ -115,7 +115,7 @@ def _shift_clock(modules: list[ModuleType], skew: float) -> None:
 
     real = time.time
     time.time = lambda: real() + skew
-    importlib.import_module("procrastinate.utils").utcnow = lambda: REAL.now(dt.UTC) + ahead
+    setattr(importlib.import_module("procrastinate.utils"), "utcnow", lambda: REAL.now(dt.UTC) + ahead)  # noqa: B010 - mypy
     for module in modules:
         if vars(module).get("datetime") is REAL:
             setattr(module, "datetime", Shifted)  # noqa: B010 - no module is known to have one

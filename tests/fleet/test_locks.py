@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from syncer.errors import LedgerUnreachable
 from tests.postgres import PostgreSQL
 
 pytestmark = pytest.mark.storm
@@ -31,5 +32,5 @@ def test_a_worker_that_is_stopped_in_a_transaction_of_its_queue_keeps_nothing_lo
                 postgres.execute, place, f"SET lock_timeout = '10s'; DELETE FROM {WORKERS} WHERE id < 0"
             )
 
-    with pytest.raises(psycopg.errors.IdleInTransactionSessionTimeout):
+    with pytest.raises(LedgerUnreachable, match="idle-in-transaction timeout"):
         asyncio.run(stop_in_a_transaction())
