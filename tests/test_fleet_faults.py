@@ -112,7 +112,11 @@ def test_a_clone_that_was_removed_with_its_config_is_made_again(fleet: Fleet, tm
         synced(worker, "blog")
 
 
-def test_a_disk_that_hangs_under_a_site_only_in_git_keeps_no_other_waiting(fleet: Fleet, tmp_path: Path) -> None:
+def test_a_disk_that_hangs_under_a_site_only_in_git_keeps_no_other_waiting(
+    fleet: Fleet, postgres: PostgreSQL, tmp_path: Path
+) -> None:
+    from syncer.state.fleet_tables import open_fleet
+
     remote, _ = published(fleet, tmp_path)
     blog = fleet.git_site("a", "blog", remote)
     cold = tmp_path / "cold"
@@ -120,9 +124,17 @@ def test_a_disk_that_hangs_under_a_site_only_in_git_keeps_no_other_waiting(fleet
     text = blog.config.read_text("utf-8")
     blog.config.write_text(text.replace(f"site: {blog.root}", f"site: {cold / 'blog'}"), encoding="utf-8")
     fleet.site("a", "shop")
-    with dead(cold), fleet.worker("a", first=f"{QUICKLY}daemon_sites.DISK_TIMEOUT = 0.5\n") as worker:
-        assert "the disk of this site does not respond" in worker.until("Site left out")
-        synced(worker, "shop", 3)
+    fleet.site("a", "wiki")
+    with (
+        closing(open_fleet(fleet.place)) as tables,
+        fleet.worker("a", first=f"{QUICKLY}daemon_sites.DISK_TIMEOUT = 0.5\n") as worker,
+    ):
+        synced(worker, "blog")
+        assert tables.take_host("b", "b", "1")
+        with dead(cold):
+            fleet.change(postgres, "UPDATE syncer.fleet_sites SET host = 'b' WHERE site = 'wiki'")
+            worker.until("The site wiki is synced on b, so not here")  # it looks at all sites again
+            synced(worker, "shop", 3)
 
 
 def test_a_reason_that_is_not_unicode_keeps_no_host_out_of_the_fleet(fleet: Fleet) -> None:
