@@ -85,7 +85,7 @@ def server(certificates: Path) -> Iterator[PostgreSQL]:
         (made.data / "pg_hba.conf").write_text(f"{allowed}host all postgres 127.0.0.1/32 trust\n", encoding="ascii")
         made.start()
         place = made.address("postgres")
-        for line in text_of("CREATE ROLE", "sql").splitlines():
+        for line in [*text_of("CREATE ROLE", "sql").splitlines(), *text_of("CREATE DATABASE", "sql").splitlines()]:
             if line.startswith("\\password "):
                 name = line.split()[1]
                 made.execute(place, f"ALTER ROLE {name} PASSWORD $${OWNER if name.endswith('owner') else WORKER}$$")
