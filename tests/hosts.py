@@ -106,3 +106,18 @@ def is_right(site: OneOfMany, youtube: Simulator) -> bool:
     return all(
         (site.root / f"content/{video}.md").read_bytes() == crlf(video, *counts(youtube, video)) for video in ids(2)
     )
+
+
+def slowly(gate: Path) -> str:
+    """A worker whose syncs that write something end when this file is there."""
+    return f"""{QUICKLY}
+import time
+from pathlib import Path
+from syncer.sync import write
+real = write.mark_done
+def wait(*arguments, **named):
+    while not Path({str(gate)!r}).exists():
+        time.sleep(0.01)
+    return real(*arguments, **named)
+write.mark_done = wait
+"""

@@ -379,14 +379,21 @@ def test_a_config_with_another_ledger_is_left_out(fleet: Fleet, postgres: Postgr
         synced(worker, "blog")
 
 
-def test_a_second_worker_of_one_name_syncs_without_the_queue(fleet: Fleet) -> None:
+def test_a_second_worker_of_one_name_syncs_nothing_until_the_first_has_ended(fleet: Fleet) -> None:
+    """A cloned machine has the name and the sites of another one."""
     fleet.site("a", "blog")
     fleet.site("b", "shop")
     with fleet.worker("a") as first:
         synced(first, "blog")
-        with fleet.worker("b", name="a") as second:
-            assert "Give this one another name" in second.until("Out of the fleet")
-            synced(second, "shop", 2)
+        second = fleet.worker("b", name="a")
+        with second:
+            until(lambda: any("Give this one another name" in line for line in second.lines))
+            assert any("The site shop is synced on another host called a, so not here" in line for line in second.lines)
+            synced(first, "blog", 2)
+            assert not any("shop: Sync" in line for line in second.lines)
+            first.send(signal.SIGTERM)
+            first.ended()
+            synced(second, "shop")
 
 
 # --- a server that comes and goes ------------------------------------------------------------------------------------

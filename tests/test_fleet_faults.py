@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
@@ -13,11 +12,10 @@ import pytest
 
 from syncer.simulator.server import Simulator
 from tests.disks import dead
-from tests.hosts import QUICKLY, Fleet, is_right, published
+from tests.hosts import QUICKLY, Fleet, is_right, published, slowly
 from tests.ledgers import rows_of
 from tests.postgres import PostgreSQL
 from tests.shared_daemon import NEVER, synced
-from tests.site import crlf, ids
 from tests.waiting import until
 
 pytestmark = pytest.mark.storm
@@ -32,21 +30,6 @@ WAITING = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' 
 @pytest.fixture
 def fleet(tmp_path: Path, youtube: Simulator, postgres: PostgreSQL) -> Fleet:
     return Fleet(tmp_path, youtube, postgres.new_fleet())
-
-
-def slowly(gate: Path) -> str:
-    """A worker whose syncs that write something end when this file is there."""
-    return f"""{QUICKLY}
-import time
-from pathlib import Path
-from syncer.sync import write
-real = write.mark_done
-def wait(*arguments, **named):
-    while not Path({str(gate)!r}).exists():
-        time.sleep(0.01)
-    return real(*arguments, **named)
-write.mark_done = wait
-"""
 
 
 # --- whose a site is -------------------------------------------------------------------------------------------------
@@ -206,33 +189,6 @@ def test_jobs_that_ended_long_ago_are_forgotten_also_those_of_hosts_that_are_gon
     with fleet.worker("a") as worker:
         synced(worker, "blog")
         until(lambda: "old" not in fleet.jobs("succeeded"))
-
-
-# --- drains ----------------------------------------------------------------------------------------------------------
-
-
-def test_a_requested_sync_that_waits_for_its_turn_does_not_keep_a_drain_waiting(fleet: Fleet, tmp_path: Path) -> None:
-    blog, shop = fleet.site("a", "blog", schedule=NEVER), fleet.site("a", "shop", schedule=NEVER)
-    gate = tmp_path / "gate"
-    gate.touch()
-    worker = fleet.worker("a", first=slowly(gate), options=["--sites-at-once", "1"])
-    with worker, ThreadPoolExecutor(3) as threads:
-        synced(worker, "blog")
-        synced(worker, "shop")
-        gate.unlink()
-        for site in (blog, shop):
-            site.put(f"content/{ids(1)[0]}.md", crlf(ids(1)[0], 5, 6))
-        begun = threads.submit(fleet.command, "a", "sync", "blog")
-        until(lambda: fleet.rows("SELECT site FROM syncer.fleet_sites WHERE running") == [("blog",)])
-        waits = threads.submit(fleet.command, "a", "sync", "shop")
-        until(lambda: sorted(fleet.jobs("doing")) == ["blog", "shop"])
-        drained = threads.submit(fleet.command, "a", "drain", "--host", "a")
-        done = waits.result()
-        assert (done.returncode, done.stdout) == (2, "shop: no sync on a: its worker drains\n"), done.stderr
-        gate.touch()
-        assert begun.result().returncode == 0
-        assert drained.result().stdout == "The worker of a has stopped.\n"
-        assert worker.ended()[0] == 0
 
 
 # --- the database ----------------------------------------------------------------------------------------------------

@@ -26,7 +26,7 @@ from syncer.config.sections import StatusPage
 from syncer.daemon.loop import SiteChanges
 from syncer.daemon.open_files import REMEDY, has_files_for, is_lack_of_files
 from syncer.daemon.site_names import about
-from syncer.errors import Bug, ConfigError, StateError, SyncerError
+from syncer.errors import Bug, ConfigError, LedgerUnreachable, StateError, SyncerError
 from syncer.redact import redact
 from syncer.state.disk_calls import call_aside
 from syncer.status_page.sockets import shared_socket_path
@@ -137,7 +137,7 @@ class DaemonSites:
         self._served = page_keys(self.page)
         changes = self._use(reloaded=False)
         left_out = [each.left_out for each in self._configs.values() if each.left_out]
-        waits_for = (SiteElsewhere, StateError) if self._fleet else ()
+        waits_for = (SiteElsewhere, LedgerUnreachable) if self._fleet else ()
         if not changes.added and not any(isinstance(error, waits_for) for error in left_out):
             raise left_out[0]
         return changes.added
@@ -284,7 +284,7 @@ class DaemonSites:
                 if isinstance(each.read, SiteConfig) and path not in conflicts
             }
             conflicts.update(self._fleet.refused(others, are_all=len(others) == len(self._configs)))
-            for path in others.keys() - conflicts.keys():
+            for path in [path for path in others if path not in conflicts and not self._configs[path].keeps_site]:
                 if why := self._attempt(path, partial(self._fleet.missing, path, others[path].config)):
                     conflicts[path] = why
         return conflicts

@@ -4,24 +4,29 @@ from __future__ import annotations
 
 import asyncio
 import shlex
+import time
 from contextlib import closing
 from typing import TYPE_CHECKING
 
 from syncer.cli.fleet_place import fleet_place, host_name
 from syncer.cli.show import show
 from syncer.cli.stopping import StopSignal, stop_on_signals
-from syncer.errors import DaemonEnded, Stopped, UsageError
+from syncer.errors import DaemonEnded, LedgerUnreachable, StateError, Stopped, UsageError
 from syncer.state.ledger_place import require_packages
 from syncer.wording import counted, safe
 
 if TYPE_CHECKING:
     from syncer.cli.settings import Settings
+    from syncer.fleet.queue import Queue
     from syncer.model import ServerAddress
-    from syncer.state.fleet import Fleet, HostRow, SiteRow
+    from syncer.state.fleet import Fleet, HostRow, SyncAnswer
     from syncer.state.fleet_tables import FleetTables
 
 LOOK_SECONDS = 0.3
 """Between two looks at what was asked for."""
+
+OUTAGE_SECONDS = 60.0
+"""How long the server may be away while a requested sync is waited for."""
 
 
 def request_sync(settings: Settings, site: str, *, wait: bool) -> int:
@@ -32,11 +37,12 @@ def request_sync(settings: Settings, site: str, *, wait: bool) -> int:
     place = _place(settings)
     with stop_on_signals() as stopped:
         host = _host_of(site, _look(place))
-        asyncio.run(_request(place, host, site, stopped if wait else None))
-    if not wait:
+        answer = asyncio.run(_request(place, host, site, stopped if wait else None))
+    if answer is None:
         show(f"{safe(host)} syncs {safe(site)} now. Run `syncer fleet status` to see how it went.")
         return 0
-    return _show_sync(_row_of(site, _look(place)))
+    show(f"{safe(site)}: {safe(answer.text)}")
+    return answer.exit_code
 
 
 def request_drain(settings: Settings, host: str | None, *, wait: bool) -> None:
@@ -103,28 +109,22 @@ def _running(host: str, fleet: Fleet) -> HostRow | None:
     return next((row for row in fleet.hosts if row.host == host and row.is_running), None)
 
 
-def _row_of(site: str, fleet: Fleet) -> SiteRow:
-    for row in fleet.sites:
-        if row.report.site == site:
-            return row
-    raise UsageError(f"no host of the fleet has a site called '{site}'; `syncer fleet status` lists the sites")
-
-
 def _host_of(site: str, fleet: Fleet) -> str:
     """Return the host that is to sync a site. Raises UsageError where none can."""
-    host = _row_of(site, fleet).host
+    host = next((row.host for row in fleet.sites if row.report.site == site), None)
+    if host is None:
+        raise UsageError(f"no host of the fleet has a site called '{site}'; `syncer fleet status` lists the sites")
     running = _running(host, fleet)
-    if running is None or running.is_silent:
-        if running:
-            raise UsageError(
-                f"{site} is a site of {host}, whose worker has been silent for {running.silent_seconds} s; check it"
-            )
+    if running and not running.is_silent and not running.draining:
+        return host
+    if running is None:
         raise UsageError(f"{site} is a site of {host}, where no worker runs; start it there")
-    return host
+    how = "drains" if running.draining else f"has been silent for {running.silent_seconds} s"
+    raise UsageError(f"{site} is a site of {host}, whose worker {how}; check it")
 
 
-async def _request(place: ServerAddress, host: str, site: str, stopped: StopSignal | None) -> None:
-    """Put a job into the queue of the host; unless `stopped` is None, wait until it is over.
+async def _request(place: ServerAddress, host: str, site: str, stopped: StopSignal | None) -> SyncAnswer | None:
+    """Put a job into the queue of the host; unless `stopped` is None, wait until it is over, and return the answer.
 
     Raises Stopped, DaemonEnded where the worker is gone meanwhile, and StateError.
     """
@@ -133,24 +133,34 @@ async def _request(place: ServerAddress, host: str, site: str, stopped: StopSign
 
     with closing(open_fleet(place)) as tables:
         tables.require_queue(newest_migration())
-        async with Queue.opened(place, host) as queue:
-            job = await queue.defer(site, triggered=True)
-            while stopped and not await queue.has_ended(job):
-                row = _running(host, tables.look())
-                if row is None or row.is_silent:
-                    since = f"has been silent for {row.silent_seconds} s" if row else "has stopped"
-                    raise DaemonEnded(f"the worker of {host} {since}; the sync begins once it runs again")
-                if stopped.is_set():
-                    raise Stopped("stopped waiting; the sync goes on")
-                await asyncio.sleep(LOOK_SECONDS)
+    async with Queue.opened(place, host) as queue:
+        job = await queue.defer(site, triggered=True)
+    patience = 0.0
+    while stopped:
+        try:
+            with closing(open_fleet(place)) as tables:
+                async with Queue.opened(place, host) as queue:
+                    patience = 0.0
+                    return await _answer(queue, tables, host, job, stopped)
+        except LedgerUnreachable as error:
+            patience = patience or time.monotonic() + OUTAGE_SECONDS
+            if time.monotonic() > patience or stopped.wait(LOOK_SECONDS):
+                raise Stopped(f"stopped waiting; the sync goes on. {error}") from error
+    return None
 
 
-def _show_sync(row: SiteRow) -> int:
-    """Print how the last sync of a site went; return its exit code."""
-    report, site = row.report, safe(row.report.site)
-    if report.trouble:
-        show(f"{site}: no sync on {safe(row.host)}: {safe(report.trouble)}")
-        return report.exit_code or 1
-    changed, problems = report.changed_counts or 0, report.problems or 0
-    show(f"{site}: {counted(changed, 'count')} changed on {safe(row.host)}, {counted(problems, 'problem')}.")
-    return report.exit_code or 0
+async def _answer(queue: Queue, tables: FleetTables, host: str, job: int, stopped: StopSignal) -> SyncAnswer:
+    """Wait until a job is over, and return the answer. Raises Stopped, DaemonEnded and StateError."""
+    while (answer := tables.answer_to(job)) is None:
+        if await queue.has_ended(job):
+            if answer := tables.answer_to(job):
+                return answer
+            raise StateError("The worker could not say how the sync went; run `syncer fleet status` to see it")
+        row = _running(host, tables.look())
+        if row is None or row.is_silent:
+            since = f"has been silent for {row.silent_seconds} s" if row else "has stopped"
+            raise DaemonEnded(f"the worker of {host} {since}; the sync begins once it runs again")
+        if stopped.is_set():
+            raise Stopped("stopped waiting; the sync goes on")
+        await asyncio.sleep(LOOK_SECONDS)
+    return answer

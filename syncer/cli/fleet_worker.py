@@ -18,7 +18,7 @@ from syncer.cli.fleet_place import fleet_place, host_name
 from syncer.cli.open_site import now
 from syncer.cli.reloadable_config import SiteConfig
 from syncer.cli.stopping import StopSignal
-from syncer.errors import ConfigError, StateError, SyncerError
+from syncer.errors import ConfigError, LedgerUnreachable, StateError, SyncerError
 from syncer.state.disk_calls import call_aside
 from syncer.state.ledger_place import require_packages
 from syncer.wording import safe
@@ -100,7 +100,9 @@ class JoinedHost:
                 f"{path}: {site} exists and is no clone of {remote}; rename it, to have that cloned there"
             )
         if not self.view().is_current:
-            return StateError(f"{path}: the site is not here, and the server cannot say whether it is another host's")
+            return LedgerUnreachable(
+                f"{path}: the site is not here, and the server cannot say whether it is another host's"
+            )
         if cloning and cloning.done() and (error := cloning.exception()):
             if time.monotonic() < self._next_tries.setdefault(site, time.monotonic() + CLONE_RETRY_SECONDS):
                 return StateError(f"{path}: {error}")

@@ -95,8 +95,10 @@ class Turns(BaseExecutor):  # type: ignore[misc] # APScheduler has no types
         """Begin no more jobs. `wait`: wait for those that are running, unless they have stalled."""
         with self._turns:
             self._closed = True
-            self._waiting = []
+            left, self._waiting = self._waiting, []
             running = dict(self._running)
+        for turn in left:
+            self._end(turn)
         for name, thread in running.items():
             while wait and thread.is_alive() and not self._sites[name].is_stalled:
                 thread.join(JOIN_SECONDS)

@@ -19,10 +19,11 @@ from typing import Any, Final, Protocol
 
 from procrastinate import App, JobContext, PsycopgConnector
 from procrastinate.exceptions import AlreadyEnqueued, ConnectorException, ProcrastinateException, UniqueViolation
-from procrastinate.jobs import Status
+from procrastinate.jobs import Job, Status
+from procrastinate.retry import BaseRetryStrategy, RetryDecision
 from procrastinate.schema import SchemaManager
 
-from syncer.errors import LedgerUnreachable, StateError
+from syncer.errors import LedgerUnreachable
 from syncer.model import ServerAddress
 from syncer.state.fleet_tables import QUEUE_SCHEMA
 from syncer.state.ledger_connection import IDLE_SECONDS, LOCK_SECONDS, STATEMENT_SECONDS, connection_options, explained
@@ -59,8 +60,15 @@ _WAITS_ALREADY: Final = (AlreadyEnqueued, UniqueViolation, AssertionError)
 English.
 """
 
-SyncSite = Callable[[str, bool], Awaitable[None]]
-"""Syncs a site, and returns when the sync has ended; the second is whether somebody triggered it."""
+SyncSite = Callable[[str, int | None], Awaitable[None]]
+"""Syncs a site, and returns when the sync has ended; the second is the number of the job if somebody requested it."""
+
+
+class _IfCancelled(BaseRetryStrategy):
+    """Repeats a job in hand when its worker stops: the next one does it."""
+
+    def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision | None:  # noqa: ARG002
+        return RetryDecision(retry_at=AT_ONCE) if isinstance(exception, asyncio.CancelledError) else None
 
 
 class _Connection(Protocol):
@@ -121,11 +129,11 @@ class Queue:
         async def do(context: JobContext, site: str, triggered: bool = False) -> None:  # noqa: FBT001, FBT002 - the job's
             self._in_hand.add(context.job.id)
             try:
-                await sync(site, triggered)
+                await sync(site, context.job.id if triggered else None)
             finally:
                 self._in_hand.discard(context.job.id)
 
-        self._app.task(name=TASK, pass_context=True)(do)
+        self._app.task(name=TASK, pass_context=True, retry=_IfCancelled())(do)
         await self._app.run_worker_async(
             queues=[self._name],
             concurrency=1000,  # the daemon's turns decide how many sync at once
@@ -152,10 +160,12 @@ class Queue:
         self._suspects = left_behind
 
     async def forget_old(self) -> None:
-        """Delete the jobs that ended long ago, of all hosts: some may be gone."""
-        await self._app.job_manager.delete_old_jobs(
-            KEPT_HOURS, include_failed=True, include_cancelled=True, include_aborted=True
-        )
+        """Delete the jobs that ended long ago, of all hosts: some may be gone. If that fails, the next call does it."""
+        with suppress(ConnectorException, TimeoutError):
+            async with asyncio.timeout(STATEMENT_SECONDS):
+                await self._app.job_manager.delete_old_jobs(
+                    KEPT_HOURS, include_failed=True, include_cancelled=True, include_aborted=True
+                )
 
     async def _left_behind(self) -> set[int]:
         """Return the numbers of the jobs that are in progress for the server, and not here."""
@@ -176,13 +186,9 @@ class Queue:
         raise LedgerUnreachable("The queue takes no job; try again")
 
     async def has_ended(self, job: int) -> bool:
-        """Return whether a job is over. Raises StateError where the worker could not say how the sync went."""
+        """Return whether a job is over, however it ended."""
         status = await self._app.job_manager.get_job_status_async(job)
-        if status in {Status.TODO, Status.DOING}:
-            return False
-        if status is not Status.SUCCEEDED:
-            raise StateError("The worker could not say how the sync went; run `syncer fleet status` to see it")
-        return True
+        return status not in {Status.TODO, Status.DOING}
 
     def cut(self) -> None:
         """End all connections at once: a server behind a network that is cut answers to nothing, a goodbye included."""

@@ -7,7 +7,6 @@ itself: what is due begins at once, and the ledger, which is on the same server,
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import threading
 from collections.abc import Callable, Mapping
@@ -19,12 +18,12 @@ from typing import Final
 from uuid import uuid4
 
 from syncer import __version__
-from syncer.control import Control, DaemonState, Ticket
-from syncer.errors import ExitCode, StateError
+from syncer.control import Control, DaemonState
+from syncer.errors import StateError
 from syncer.fleet.queue import Queue, newest_migration
-from syncer.fleet.site_report import report_of
+from syncer.fleet.site_report import answer_of, no_sync, report_of
 from syncer.model import ServerAddress
-from syncer.state.fleet import Fleet
+from syncer.state.fleet import Fleet, SyncAnswer
 from syncer.state.fleet_tables import BEAT_SECONDS, FleetTables, open_fleet
 from syncer.status.fleet import FleetView, Outage
 from syncer.wording import safe
@@ -93,8 +92,8 @@ class FleetWorker:
         """How often the paths were replaced."""
         self._answered = 0
         """Up to which of these the owners are known, or cannot be known."""
-        self._left_out: Mapping[str, str] = {}
-        """Why sites are not synced here, by name."""
+        self._left_out: Mapping[str, str] | None = None
+        """Why sites are not synced here, by name; None: they are not open yet."""
         self._draining = False
         self._closing = False
         # what follows belongs to the thread
@@ -195,7 +194,8 @@ class FleetWorker:
         with closing(tables):
             await asyncio.to_thread(tables.require_queue, newest_migration())
             if not await asyncio.to_thread(tables.take_host, self._host, self._id, __version__):
-                raise StateError(f"Another worker is called {self._host}. Give this one another name with --host")
+                self._leave_all()
+                raise StateError(f"Another worker is called {self._host}. Give this one another name")
             self._reported, self._failure = {}, None
             async with Queue.opened(self._place, self._host) as queue:
                 work: asyncio.Task[None] | None = None
@@ -223,7 +223,7 @@ class FleetWorker:
             await asyncio.to_thread(tables.leave, self._host, self._id)
 
     async def _clean(self, queue: Queue) -> None:
-        """Delete old jobs once a day; where that fails, a day later."""
+        """Delete old jobs once a day."""
         if self._loop.time() >= self._next_clean:
             self._next_clean = self._loop.time() + CLEAN_SECONDS
             await queue.forget_old()
@@ -246,7 +246,7 @@ class FleetWorker:
         """Say that this host is alive and how its sites are; hear which are another host's, and how the others are."""
         with self._lock:
             asked, paths, are_all = self._asked, self._paths, self._are_all
-            left_out = self._left_out
+            left_out = self._left_out or {}
         now, sites = self._environment.clock(), self._environment.sites()
         running = {name: replace(control.state(), progress=None) for name, control in sites.items()}
         states: Mapping[str, DaemonState | str] = {**left_out, **running}
@@ -278,10 +278,16 @@ class FleetWorker:
         """Let the main thread know the owners."""
         with self._lock:
             waits, is_news = self._answered < self._asked, owners != self._owners
-            self._owners, self._answered = owners, asked
+            self._owners, self._answered = owners, max(self._answered, asked)
             self._lock.notify_all()
         if is_news and not waits:
             self._environment.owners_changed()
+
+    def _leave_all(self) -> None:
+        """Sync none of the sites: another machine may be called as this one, and have copies of them."""
+        with self._lock:
+            asked, names = self._asked, list(self._paths)
+        self._answer(asked, dict.fromkeys(names, f"another host called {self._host}"))
 
     def _note_trouble(self, error: Exception) -> None:
         """Log why the server cannot be used, if that is news."""
@@ -326,6 +332,7 @@ class FleetWorker:
     def _line_up(self, site: str) -> None:
         line_up = self._due.pop(site, None)
         if line_up:
+            self._end(site)  # one that is still running, where the site was opened again
             self._begun[site] = asyncio.Event()
             line_up()
 
@@ -333,47 +340,51 @@ class FleetWorker:
         if begun := self._begun.pop(site, None):
             begun.set()
 
-    async def _sync(self, site: str, triggered: bool = False) -> None:  # noqa: FBT001, FBT002 - the job's arguments
-        """Do a job: let the site sync, and return when that sync has ended.
+    async def _sync(self, site: str, request: int | None) -> None:
+        """Do a job: let the site sync, and return when that sync has ended. `request`: its number, if it is requested.
 
         A job that is not due any more has been done, without the queue, or by another job.
         """
         self._in_hand.add(site)
         try:
             self._line_up(site)
-            if triggered:
-                await self._trigger(site)
+            if request is not None:
+                await self._answer_request(site, request)
             elif begun := self._begun.get(site):
                 await begun.wait()
         finally:
             self._in_hand.discard(site)
             self._loop.call_later(NEWS_SECONDS, self._wake.set)  # one beat for many sites
 
-    async def _trigger(self, site: str) -> None:
-        """Let a site sync now, wait until it has, and say how that went, or why it is not synced here."""
-        control, ticket = self._environment.sites().get(site), None
-        if control is None:
-            why = self._left_out.get(site, "its worker has no config for it")
-        else:
-            why, ticket = "its worker drains", await self._follow(control)
-        if control is None or (ticket and ticket.state == "waiting"):
-            report = replace(report_of(site, why, self._environment.clock()), exit_code=int(ExitCode.CANNOT_RUN))
-        else:
-            report = report_of(site, control.state(), self._environment.clock())
-            if ticket and ticket.error:
-                report = replace(report, trouble=ticket.error, exit_code=json.loads(ticket.report or "{}").get("exit"))
+    async def _answer_request(self, site: str, job: int) -> None:
+        """Let a site sync now, wait until it has, and say to who requested it how that went."""
+        answer = await self._requested(site)
 
         def tell() -> None:
             with closing(open_fleet(self._place)) as tables:
-                tables.report(self._host, [report])
+                tables.answer(job, answer)
 
         await asyncio.to_thread(tell)
 
-    async def _follow(self, control: Control) -> Ticket | None:
-        """Trigger a sync; return its ticket once it has ended, or never begins."""
-        number = control.trigger(accept=False).number
-        while ticket := control.ticket(number):
-            if ticket.state == "done" or (self._draining and ticket.state == "waiting"):
-                break
-            await asyncio.sleep(FOLLOW_SECONDS)
-        return ticket
+    async def _requested(self, site: str) -> SyncAnswer:
+        """Return how a requested sync went, once it has ended, or why there is none."""
+        while self._left_out is None:  # the sites are being opened
+            await self._pause_request()
+        control = self._environment.sites().get(site)
+        if control is None:
+            return no_sync(self._host, self._left_out.get(site, "its worker has no config for it"))
+        ticket = None if self._draining else control.trigger(accept=False)
+        while ticket and ticket.state != "done" and not (self._draining and ticket.state == "waiting"):
+            if ticket.state == "waiting" and self._environment.sites().get(site) is not control:
+                return no_sync(self._host, "its config has changed; try again")
+            await self._pause_request()
+            ticket = control.ticket(ticket.number)
+        if ticket is None or ticket.state != "done":
+            return no_sync(self._host, "its worker drains")
+        return answer_of(self._host, ticket)
+
+    async def _pause_request(self) -> None:
+        """Wait between two looks at a requested sync; give up where the worker stops, so that the next one does it."""
+        if self._closing:
+            raise asyncio.CancelledError
+        await asyncio.sleep(FOLLOW_SECONDS)

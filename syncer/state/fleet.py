@@ -47,6 +47,14 @@ class SiteReport:
 
 
 @dataclass(frozen=True, slots=True)
+class SyncAnswer:
+    """What became of a requested sync."""
+
+    exit_code: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class SiteRow:
     """A site of the fleet: its owner, and what that reported last."""
 

@@ -17,7 +17,7 @@ from typing import Final
 from syncer.errors import StateError
 from syncer.model import ServerAddress
 from syncer.state.damage import YEAR_10000_SECONDS, OddValue, moment
-from syncer.state.fleet import ALIVE_SECONDS, Fleet, HostRow, SiteReport, SiteRow
+from syncer.state.fleet import ALIVE_SECONDS, Fleet, HostRow, SiteReport, SiteRow, SyncAnswer
 from syncer.state.ledger_connection import ServerConnection, connect
 from syncer.state.ledger_schema import COPIED, SCHEMA
 from syncer.state.ledger_server import SharedTables
@@ -63,13 +63,19 @@ MIGRATIONS: Final = (
             late_after bigint,            -- when it is late without another good sync
             trouble text                  -- why the last attempt made no sync
         )""",
+        """CREATE TABLE answers (
+            job bigint PRIMARY KEY,       -- that requested a sync
+            at bigint NOT NULL,
+            exit_code integer NOT NULL,
+            text text NOT NULL            -- how the sync went, or why there was none
+        )""",
     ),
 )
 """Forward only, as of the ledger."""
 
 _NOW: Final = "CAST(extract(epoch FROM clock_timestamp()) AS bigint)"
 
-_TABLES: Final = (*COPIED, "readings", "checks", "hosts", "fleet_sites")
+_TABLES: Final = (*COPIED, "readings", "checks", "hosts", "fleet_sites", "answers")
 _QUEUE_TABLES: Final = ("procrastinate_jobs", "procrastinate_workers", "procrastinate_events")
 
 _TO_UPDATE: Final = "has no tables, or older ones; run `syncer fleet init`"
@@ -80,6 +86,9 @@ _NOW_KNOWN: Final = frozenset({"running", "next_sync", "trouble"})
 
 _TIMES: Final = frozenset({"finished", "next_sync", "late_after"})
 _TEXTS: Final = frozenset({"site", "last_sync", "trouble"})
+
+_KEPT_SECONDS: Final = 24 * 3600
+"""How long an answer is kept."""
 
 _LONGEST: Final = 500
 """Characters of a text that are read: another host may have written anything."""
@@ -106,7 +115,8 @@ class FleetTables(SharedTables):
         with self.transaction() as connection:
             taken = connection.execute(
                 f"""INSERT INTO hosts AS h VALUES (:host, :worker, {_NOW}, {_NOW}, false, :version, pg_backend_pid())
-                ON CONFLICT (host) DO UPDATE SET worker = :worker, seen = {_NOW}, steady = {_NOW}, version = :version,
+                ON CONFLICT (host) DO UPDATE SET worker = :worker, seen = {_NOW}, version = :version,
+                steady = CASE WHEN h.worker = :worker AND {_is_steady("h.seen")} THEN h.steady ELSE {_NOW} END,
                 draining = h.draining AND h.worker = :worker, backend = pg_backend_pid()
                 WHERE h.worker IS NULL OR h.worker = :worker OR h.seen < {_NOW} - {ALIVE_SECONDS}
                 OR NOT EXISTS (SELECT FROM pg_stat_activity WHERE pid = h.backend) RETURNING 1""",
@@ -119,7 +129,7 @@ class FleetTables(SharedTables):
         with self.transaction() as connection:
             row = connection.execute(
                 f"UPDATE hosts SET seen = {_NOW}, steady ="
-                f" CASE WHEN abs({_NOW} - seen) > {ALIVE_SECONDS} THEN {_NOW} ELSE steady END"
+                f" CASE WHEN {_is_steady('seen')} THEN steady ELSE {_NOW} END"
                 " WHERE host = :host AND worker = :worker RETURNING draining",
                 {"host": host, "worker": worker},
             ).fetchone()
@@ -197,6 +207,24 @@ class FleetTables(SharedTables):
                 f"UPDATE fleet_sites SET {values} WHERE site = :site AND host = :host",
                 [{**asdict(report), "host": host} for report in sorted(reports, key=lambda report: report.site)],
             )
+
+    def answer(self, job: int, answer: SyncAnswer) -> None:
+        """Say what became of the sync that a job requested."""
+        with self.transaction() as connection:
+            connection.execute(f"DELETE FROM answers WHERE at < {_NOW} - {_KEPT_SECONDS}")
+            connection.execute(
+                f"""INSERT INTO answers VALUES (:job, {_NOW}, :exit_code, :text)
+                ON CONFLICT (job) DO UPDATE SET at = {_NOW}, exit_code = :exit_code, text = :text""",
+                {"job": job, **asdict(answer)},
+            )
+
+    def answer_to(self, job: int) -> SyncAnswer | None:
+        """Return what became of the sync that a job requested; None if nobody has said."""
+        with self.read() as connection:
+            row = connection.execute(
+                f"SELECT exit_code, {_bounded('text')} FROM answers WHERE job = :job", {"job": job}
+            ).fetchone()
+        return None if row is None else SyncAnswer(*row)
 
     def look(self) -> Fleet:
         """Return all hosts and sites."""
@@ -317,6 +345,11 @@ def _save(connection: ServerConnection, name: str, value: str) -> None:
 def _since(time: str) -> str:
     """Return the SQL for the seconds from now to the time in a column, whatever number that is."""
     return f"CASE WHEN {time} IS NOT NULL THEN least(greatest({time}, 0), {YEAR_10000_SECONDS - 1}) - {_NOW} END"
+
+
+def _is_steady(seen: str) -> str:
+    """Return the SQL for whether a heartbeat follows the one at the time in a column without a break."""
+    return f"abs({_NOW} - {seen}) <= {ALIVE_SECONDS}"
 
 
 def _bounded(text: str) -> str:
