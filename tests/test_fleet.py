@@ -311,6 +311,29 @@ clone.clone = counting
         assert "does not appear to be a git repository" in done.stdout
 
 
+def test_only_so_many_clones_are_made_at_once(fleet: Fleet, tmp_path: Path) -> None:
+    remote, _ = published(fleet, tmp_path)
+    names = [f"blog-{number}" for number in range(7)]
+    for name in names:
+        fleet.git_site("a", name, remote)
+    counted = f"""{QUICKLY}
+import sys, threading, time
+from syncer.git import clone
+real, running = clone.clone, threading.Semaphore(4)
+def counting(*arguments):
+    if not running.acquire(blocking=False):
+        print("TOO MANY", file=sys.stderr, flush=True)
+    time.sleep(0.2)
+    real(*arguments)
+    running.release()
+clone.clone = counting
+"""
+    with fleet.worker("a", first=counted) as worker:
+        worker.until("waits to be cloned from")
+        until(lambda: all(any(f"{name}: Sync " in line for line in worker.lines) for name in names))
+        assert not any("TOO MANY" in line for line in worker.lines)
+
+
 def test_a_site_that_is_left_out_says_so_to_all_and_keeps_what_is_known_of_its_last_sync(fleet: Fleet) -> None:
     blog, _ = fleet.site("a", "blog"), fleet.site("a", "shop")
     with fleet.worker("a") as worker:
@@ -387,11 +410,8 @@ def test_a_second_worker_of_one_name_syncs_nothing_until_the_first_has_ended(fle
         synced(first, "blog")
         second = fleet.worker("b", name="a")
         with second:
-            for words in (
-                "Give this one another name",
-                "The site shop is synced on another host called a, so not here",
-            ):
-                until(lambda words=words: any(words in line for line in second.lines))
+            said = ("Give this one another name", "The site shop is synced on another host called a, so not here")
+            until(lambda: all(any(words in line for line in second.lines) for words in said))
             synced(first, "blog", 2)
             assert not any("shop: Sync" in line for line in second.lines)
             first.send(signal.SIGTERM)

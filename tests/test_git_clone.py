@@ -129,6 +129,15 @@ def test_a_remote_without_a_commit_on_its_branch_is_no_site(what: str, remote: R
     assert os.listdir(sites) == []
 
 
+def test_a_remote_whose_head_is_no_branch_is_no_site(remote: Repository, sites: Path) -> None:
+    commit = remote.git("rev-parse", "main").strip()
+    other = remote.git("commit-tree", "-m", "Another", "-p", commit, f"{commit}^{{tree}}").strip()
+    remote.git("update-ref", "--no-deref", "HEAD", other)
+    with pytest.raises(GitError, match="has no default branch: its HEAD is a commit"):
+        clone(url_of(remote), sites / "blog", never)
+    assert os.listdir(sites) == []
+
+
 @pytest.mark.parametrize(
     ("url", "said"),
     [

@@ -172,9 +172,11 @@ def test_a_remote_that_cannot_be_reached_is_waited_for_once(
 
 
 @pytest.mark.parametrize("own", [False, True])
+@pytest.mark.parametrize("instead", [True, False])
 def test_a_history_that_was_rewritten_is_followed_and_nothing_removed_there_comes_back(
-    own: bool, followed: Followed
+    own: bool, instead: bool, followed: Followed
 ) -> None:
+    """`instead`: there are commits in the place of those that were removed."""
     followed.push("secret.txt", b"removed soon\n")
     followed.push("notes.txt", b"kept\n")
     followed.require_settled(followed.sync())
@@ -182,16 +184,43 @@ def test_a_history_that_was_rewritten_is_followed_and_nothing_removed_there_come
         with followed.without_remote():
             not_pushed(followed.later())
     followed.other.git("reset", "--quiet", "--hard", "HEAD~2")
-    (followed.other.top / "notes.txt").write_bytes(b"rewritten\n")
-    followed.other.commit_all()
+    if instead:
+        (followed.other.top / "notes.txt").write_bytes(b"rewritten\n")
+        followed.other.commit_all()
     followed.other.git("push", "--quiet", "--force", "origin", "main")
     theirs = followed.tip()
     followed.require_settled(followed.later())
     assert followed.ours.git("log", "--format=%H", "main", "--", "secret.txt") == ""
     assert followed.ours.git("merge-base", "main", theirs).strip() == theirs
-    assert (followed.site.root / "notes.txt").read_bytes() == b"rewritten\n"
+    assert (followed.site.root / "notes.txt").read_bytes() == (b"rewritten\n" if instead else b"a note\n")
     assert not (followed.site.root / "secret.txt").exists()
     assert followed.remote.show(PAGES[0], "main") == followed.right(0)
+
+
+def test_counts_that_were_removed_at_the_remote_are_not_pushed_again_as_they_were(followed: Followed) -> None:
+    before = followed.tip()
+    followed.require_settled(followed.sync())
+    removed = followed.tip()
+    followed.remote.git("update-ref", "refs/heads/main", before)
+    followed.require_settled(followed.later())
+    assert followed.ours.git("rev-parse", "main^").strip() == before
+    assert removed not in followed.remote.git("rev-list", "main")
+
+
+def test_a_directory_that_others_replaced_by_a_file_is_followed_unless_something_of_the_author_is_in_it(
+    followed: Followed,
+) -> None:
+    followed.push("img/a.txt", b"an image\n")
+    followed.require_settled(followed.sync())
+    followed.other.git("pull", "--quiet", "--rebase", "origin", "main")
+    followed.other.git("rm", "--quiet", "-r", "img")
+    (followed.other.top / "img").write_bytes(b"a file now\n")
+    push_all(followed.other)
+    (followed.site.root / "img" / "mine.txt").write_bytes(b"untracked\n")
+    assert "would overwrite untracked files: img/mine.txt; move or commit them" in not_pushed(followed.later())
+    (followed.site.root / "img" / "mine.txt").unlink()
+    followed.require_settled(followed.later())
+    assert (followed.site.root / "img").read_bytes() == b"a file now\n"
 
 
 def test_a_rewritten_history_is_followed_although_a_crash_came_after_the_fetch(followed: Followed) -> None:

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from syncer.cli.daemon import run_daemon
 from syncer.cli.fleet_member import SiteElsewhere
@@ -32,8 +32,22 @@ if TYPE_CHECKING:
     from syncer.status.fleet import FleetView
 
 
+CLONES_AT_ONCE = 4
+
 CLONE_RETRY_SECONDS = 60.0
-"""After so long a clone that failed is tried again."""
+"""After so long a clone that failed is tried again, after twice as long the next time."""
+
+LONGEST_CLONE_RETRY_SECONDS = 3600.0
+
+
+class _Failure(NamedTuple):
+    """A clone that failed."""
+
+    why: str
+    times: int
+    """How often in a row."""
+    next_try: float
+    """By the monotonic clock."""
 
 
 class JoinedHost:
@@ -45,9 +59,8 @@ class JoinedHost:
         self._place = place
         self._worker = FleetWorker(place, host)
         self._clones: dict[Path, Future[None]] = {}
-        """Those that are being made, or have ended, by their directories."""
-        self._next_tries: dict[Path, float] = {}
-        """When a clone that failed is tried again, by the monotonic clock."""
+        """Those that are being made, or have just ended, by their directories."""
+        self._failures: dict[Path, _Failure] = {}
         self._stop = StopSignal()
         """Ends them."""
 
@@ -91,8 +104,9 @@ class JoinedHost:
         if ":" not in remote:
             return None
         cloning = self._clones.get(site)
-        if cloning and cloning.done() and not cloning.exception():
-            cloning = None  # so it is here, unless it was removed since
+        if cloning and cloning.done():
+            cloning = None
+            self._note_end(site, self._clones.pop(site).exception())
         if os.path.lexists(site):
             if os.path.lexists(site / ".git"):
                 return None
@@ -103,17 +117,24 @@ class JoinedHost:
             return LedgerUnreachable(
                 f"{path}: the site is not here, and the server cannot say whether it is another host's"
             )
-        if cloning and cloning.done() and (error := cloning.exception()):
-            if time.monotonic() < self._next_tries.setdefault(site, time.monotonic() + CLONE_RETRY_SECONDS):
-                return StateError(f"{path}: {error}")
-            del self._next_tries[site]
-            cloning = None
-        if not cloning:
+        failure = self._failures.get(site)
+        running = sum(not each.done() for each in self._clones.values())
+        if not cloning and running < CLONES_AT_ONCE and (not failure or time.monotonic() >= failure.next_try):
             from syncer.git.clone import clone
 
             cloning = self._clones[site] = call_aside(partial(clone, remote, site, self._stop.is_set), thread="clone")
             cloning.add_done_callback(lambda _: self._look_again())
-        return SiteElsewhere(f"The site {config.site_name} is being cloned from {remote}")
+        if failure:
+            return StateError(f"{path}: {failure.why}")
+        what = "is being cloned" if cloning else "waits to be cloned"
+        return SiteElsewhere(f"The site {config.site_name} {what} from {remote}")
+
+    def _note_end(self, site: Path, error: BaseException | None) -> None:
+        before = self._failures.pop(site, None)
+        if error:
+            times = before.times + 1 if before else 1
+            pause = min(CLONE_RETRY_SECONDS * 2 ** (times - 1), LONGEST_CLONE_RETRY_SECONDS)
+            self._failures[site] = _Failure(str(error), times, time.monotonic() + pause)
 
     def note_left_out(self, reasons: Mapping[str, str]) -> None:
         """Let the other hosts know why sites are not synced here, by name."""

@@ -9,8 +9,8 @@ from syncer.commit.push import rebuild
 from syncer.commit.uncommitted import CommitScope
 from syncer.errors import GitError
 from syncer.git.advance import move_with_tree, settle
+from syncer.git.clone import CLONE_TIMEOUT
 from syncer.git.remote import Remote, commits_since, fetch, fork_point, upstream_of
-from syncer.git.repository import descends_from
 from syncer.wording import counted
 
 
@@ -22,7 +22,7 @@ def follow(scope: CommitScope, remote: Remote, wording: Wording, author: Author)
     """
     repository = scope.repository
     settle(repository)
-    upstream = fetch(repository, remote, require_tip(repository).branch)
+    upstream = fetch(repository, remote, require_tip(repository).branch, timeout=CLONE_TIMEOUT)
     try:
         _move(scope, remote, upstream, wording, author)
     except GitError:
@@ -35,9 +35,9 @@ def follow(scope: CommitScope, remote: Remote, wording: Wording, author: Author)
 def _move(scope: CommitScope, remote: Remote, upstream: str, wording: Wording, author: Author) -> None:
     repository = scope.repository
     tip = require_tip(repository)
-    if descends_from(repository, tip.commit, upstream):
-        return
     base = fork_point(repository, remote, tip, upstream)
+    if base == upstream:  # else the remote has new commits, or has lost some that are still here
+        return
     commits = commits_since(repository, tip, upstream, base)
     if not commits:
         move_with_tree(repository, tip, upstream)

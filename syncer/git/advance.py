@@ -202,9 +202,9 @@ def _move_all(repository: Repository, claim: _Claim, tip: Tip, commit: str) -> N
     _put_in_index(repository, claim, _already_on_disk(repository, tip, differences))
     own = {"GIT_INDEX_FILE": claim.index}
     new = [d.path for d in differences if d.old is None and os.path.lexists(os.path.join(repository.top, d.path))]
-    known = set(git(repository.top, "ls-files", "-z", "--", *new, variables=own).split("\0")) if new else set()
-    in_the_way = [path for path in new if path not in known]
-    if in_the_way:  # git ignores them, and `git read-tree` would replace them
+    untracked = git(repository.top, "ls-files", "-z", "--others", "--", *new, variables=own) if new else ""
+    in_the_way = untracked.split("\0")[:-1]
+    if in_the_way:  # git ignores some of them, and `git read-tree` would replace them
         names = ", ".join(in_the_way[:NAMED_FILES])
         raise GitError(f"what others pushed would overwrite untracked files: {names}; move or commit them")
     _read_tree(repository, claim, tip.commit, commit, "--dry-run")

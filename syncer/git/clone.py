@@ -39,11 +39,13 @@ def clone(url: str, directory: Path, cancelled: Callable[[], bool]) -> None:
         with _temporary(directory) as temporary:
             git(
                 directory.parent, "clone", "--quiet", "--origin=origin", "--single-branch", "--no-tags", "--template=",
-                "--no-recurse-submodules", "--", url, str(temporary),
+                "--no-recurse-submodules", "--config=core.logAllRefUpdates=true", "--", url, str(temporary),
                 variables={"GIT_ALLOW_PROTOCOL": TRANSPORTS}, timeout=CLONE_TIMEOUT, stopped=cancelled,
             )  # fmt: skip
             if git_or_none(temporary, "rev-parse", "--quiet", "--verify", "HEAD^{commit}") is None:
                 raise GitError(f"{url} has no commit on its default branch; push the site there first")
+            if git_or_none(temporary, "symbolic-ref", "--quiet", "HEAD") is None:
+                raise GitError(f"{url} has no default branch: its HEAD is a commit; let it be a branch")
             _flush(temporary)  # the whole file system, before the name says that the clone is whole
             temporary.rename(directory)
             _flush(directory.parent)

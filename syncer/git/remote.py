@@ -115,12 +115,12 @@ def _push(repository: Repository, remote: Remote, refspec: str, *options: str) -
         raise
 
 
-def fetch(repository: Repository, remote: Remote, branch: str) -> str:
-    """Fetch the branch that this one tracks, and return its newest commit. Raises GitError."""
+def fetch(repository: Repository, remote: Remote, branch: str, timeout: int = NETWORK_TIMEOUT) -> str:
+    """Fetch the branch that this one tracks, in so many seconds; return its newest commit. Raises GitError."""
     name = upstream_of(repository, remote, branch)
     known = _known(remote, name)
     git(repository.top, "fetch", "--quiet", "--no-tags", "--no-recurse-submodules", "--no-write-fetch-head",
-        remote.name, f"+{name}:{known}", timeout=NETWORK_TIMEOUT, stopped=remote.stopped)  # fmt: skip
+        remote.name, f"+{name}:{known}", timeout=timeout, stopped=remote.stopped)  # fmt: skip
     return git(repository.top, "rev-parse", "--verify", f"{known}^{{commit}}").strip()
 
 
