@@ -114,7 +114,7 @@ class Queue:
         queue = cls(app, host)
         queue._connections = connections
         try:
-            with explained("use the queue of", place):  # what Procrastinate lets through when it opens the connections
+            with explained("use the queue of", place):  # what Procrastinate raises as it is when it opens them
                 async with app.open_async():
                     yield queue
         except ConnectorException as error:
