@@ -15,7 +15,7 @@ from hypothesis import settings
 T = TypeVar("T")
 
 PART = int(os.environ.get("SYNCER_PART_OF_EXAMPLES", "1"))
-"""One of so many examples is tried: `./dev test` tries a quarter of them."""
+"""One of so many examples is tried: `./dev test` tries a sixth of them."""
 
 MANY_CASES = 12
 """Of a storm with more cases than that, only a part is tried, too."""

@@ -119,7 +119,7 @@ def run(path: Path, version: Version) -> int:
     libraries = prepare(path, CACHE / name)
     done = subprocess.run(
         [path, "-S", "-m", "pytest", *TESTS],  # -S: without what somebody has installed there
-        cwd=ROOT, env={**os.environ, "PYTHONPATH": f"{libraries}{os.pathsep}{ROOT}", "SYNCER_PART_OF_EXAMPLES": "4"},
+        cwd=ROOT, env={**os.environ, "PYTHONPATH": f"{libraries}{os.pathsep}{ROOT}", "SYNCER_PART_OF_EXAMPLES": "8"},
         capture_output=True, text=True, check=False, timeout=TIMEOUT,
     )  # fmt: skip
     lines = (done.stdout + done.stderr).strip().splitlines()
