@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
+import subprocess
+import sys
 import threading
 import time
 
@@ -35,6 +38,28 @@ def test_everybody_who_waits_is_woken_and_who_comes_later_does_not_wait() -> Non
         thread.join(TIMEOUT)
     assert stop.is_set()
     assert stop.wait(60)
+
+
+@pytest.mark.parametrize("name", ["StopSignal", "WakeSignal"])
+def test_a_process_that_was_suspended_for_longer_than_its_wait_goes_on(name: str) -> None:
+    """Another signal came meanwhile: where that is later than its time, `SimpleQueue.get` waits for ever."""
+    code = (
+        f"import signal\nfrom syncer.cli.stopping import {name} as Waits\nwaits = Waits()\n"
+        "signal.signal(signal.SIGHUP, lambda *_: None)\n"
+        "while True:\n    waits.wait(0.05)\n    print(flush=True)"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as process:
+        assert process.stdout
+        try:
+            for _ in range(12):
+                assert select.select([process.stdout], [], [], TIMEOUT)[0], "it waits for ever"
+                process.stdout.readline()
+                process.send_signal(signal.SIGSTOP)
+                process.send_signal(signal.SIGHUP)
+                time.sleep(0.08)  # longer than its wait
+                process.send_signal(signal.SIGCONT)
+        finally:
+            process.kill()
 
 
 def test_the_first_signal_is_noted_the_second_interrupts_and_afterwards_all_is_as_before() -> None:

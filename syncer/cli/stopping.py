@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import queue
 import signal
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from types import FrameType
@@ -13,20 +13,22 @@ class StopSignal:
     """Whether the command is to stop; safe in several threads and in signal handlers.
 
     `threading.Event` is not: a handler that calls its `set` waits forever if the signal came while the main thread
-    was about to `wait`, because it holds the event's lock then. `SimpleQueue.put` is made for that
-    (https://docs.python.org/3/library/queue.html#queue.SimpleQueue.put).
+    was about to `wait`, because it holds the event's lock then. Nor is `SimpleQueue.get`: if a signal comes while the
+    process is suspended for longer than the timeout, it waits forever. A plain lock does neither.
     """
 
     def __init__(self, also: Callable[[], None] = lambda: None) -> None:
         """`also` is called when it is set, and must be safe in a signal handler."""
         self._also = also
         self._set = False
-        self._wakings: queue.SimpleQueue[None] = queue.SimpleQueue()
+        self._gate = threading.Lock()
+        """Held until it is set; whoever gets it passes it on."""
+        self._gate.acquire()
 
     def set(self) -> None:
         """Make the command stop, and wake all threads that wait."""
         self._set = True
-        self._wakings.put(None)
+        _release(self._gate)
         self._also()
 
     def is_set(self) -> bool:
@@ -35,30 +37,31 @@ class StopSignal:
 
     def wait(self, seconds: float) -> bool:
         """Wait for this long, or until the command is to stop; return whether it is."""
-        try:
-            self._wakings.get(timeout=seconds)
-        except queue.Empty:
-            return self._set
-        self._wakings.put(None)  # for the next thread that waits
-        return True
+        if self._gate.acquire(timeout=max(0.0, seconds)):
+            _release(self._gate)
+        return self._set
 
 
 class WakeSignal:
     """Wakes the one thread that waits for it; any thread and any signal handler may send it."""
 
     def __init__(self) -> None:
-        self._sent: queue.SimpleQueue[None] = queue.SimpleQueue()
+        self._gate = threading.Lock()
+        """Held until it is sent."""
+        self._gate.acquire()
 
     def send(self) -> None:
         """Wake the thread that waits, or the next one that will."""
-        self._sent.put(None)
+        _release(self._gate)
 
     def wait(self, seconds: float) -> None:
         """Wait for this long, or until the signal is sent. Sent many times, it wakes once."""
-        with suppress(queue.Empty):
-            self._sent.get(timeout=seconds)
-            while True:
-                self._sent.get_nowait()
+        self._gate.acquire(timeout=max(0.0, seconds))
+
+
+def _release(lock: threading.Lock) -> None:
+    with suppress(RuntimeError):  # it is free: somebody else released it
+        lock.release()
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from functools import partial
 from itertools import chain, islice
-from queue import Empty, SimpleQueue
+from queue import Empty, Queue
 from threading import Lock
 from types import TracebackType
 from typing import Final, NamedTuple, Self
@@ -134,7 +134,7 @@ class WindowRequests:
         self._open: deque[_Window] = deque()
         self._methods = {bucket: _Method(breakers[bucket]) for bucket in Bucket}
         self._fetch, self._connections, self._deadline = fetch, connections, deadline
-        self._arrived: SimpleQueue[Arrival | BaseException] = SimpleQueue()
+        self._arrived: Queue[Arrival | BaseException] = Queue()
         self._lock = Lock()
         """Held by whoever changes any of these."""
         self._pool = ThreadPoolExecutor(connections, thread_name_prefix="youtube")
