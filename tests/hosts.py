@@ -29,6 +29,9 @@ fleet_tables.STEADY_SECONDS = 0
 """
 """A worker that speaks to the server five times a second, and takes over at once what a silent host had."""
 
+AFTER_A_KILL = f"{QUICKLY}fleet_tables.ALIVE_SECONDS = 0\n"
+"""One that also takes its name back at once from one that was killed."""
+
 JOBS = "SELECT args->>'site', status::text FROM syncer_queue.procrastinate_jobs ORDER BY id"
 
 

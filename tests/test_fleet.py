@@ -12,7 +12,7 @@ import pytest
 
 from syncer.model import ServerAddress
 from syncer.simulator.server import Simulator
-from tests.hosts import QUICKLY, Fleet, is_right, published
+from tests.hosts import AFTER_A_KILL, QUICKLY, Fleet, is_right, published
 from tests.postgres import PostgreSQL
 from tests.proxy import Network, Proxy
 from tests.remotes import push_all
@@ -70,8 +70,7 @@ write.mark_done = die
     with fleet.worker("a", first=killed) as worker:
         worker.ended()
     assert fleet.jobs("doing") == ["blog"]
-    fast = f"{QUICKLY}\nfrom syncer.state import fleet_tables\nfleet_tables.ALIVE_SECONDS = 0\n"
-    with fleet.worker("a", first=fast) as worker:
+    with fleet.worker("a", first=AFTER_A_KILL) as worker:
         synced(worker, "blog")
         until(lambda: "blog" in fleet.jobs("succeeded") and not fleet.jobs("doing"))
     assert is_right(site, youtube)

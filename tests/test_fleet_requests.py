@@ -13,7 +13,7 @@ import pytest
 
 from syncer.simulator.server import Simulator
 from tests.daemon_process import Daemon
-from tests.hosts import QUICKLY, Fleet, slowly
+from tests.hosts import AFTER_A_KILL, Fleet, slowly
 from tests.postgres import PostgreSQL
 from tests.shared_daemon import NEVER, synced
 from tests.site import crlf, ids
@@ -22,9 +22,6 @@ from tests.waiting import until
 pytestmark = pytest.mark.storm
 
 ANSWERS = "SELECT exit_code FROM syncer.answers"
-
-AT_ONCE = f"{QUICKLY}\nfrom syncer.state import fleet_tables\nfleet_tables.ALIVE_SECONDS = 0\n"
-"""A worker that takes its name back from one that was killed."""
 
 
 @pytest.fixture
@@ -101,7 +98,7 @@ def test_a_request_that_a_killed_worker_left_is_answered_by_a_sync(fleet: Fleet)
         assert fleet.command("a", "sync", "blog", "--no-wait").returncode == 0
         worker.send(signal.SIGKILL)
         worker.ended()
-    with fleet.worker("a", first=AT_ONCE):
+    with fleet.worker("a", first=AFTER_A_KILL):
         until(lambda: fleet.rows(ANSWERS) == [(0,)])
 
 

@@ -35,8 +35,13 @@ def request_sync(settings: Settings, site: str, *, wait: bool) -> int:
     Raises UsageError, StateError, Stopped, and DaemonEnded where the worker is gone meanwhile.
     """
     place = _place(settings)
+    from syncer.fleet.queue import newest_migration
+    from syncer.state.fleet_tables import open_fleet
+
     with stop_on_signals() as stopped:
-        host = _host_of(site, _look(place))
+        with closing(open_fleet(place)) as tables:
+            tables.require_queue(newest_migration())
+            host = _host_of(site, tables.look())
         answer = asyncio.run(_request(place, host, site, stopped if wait else None))
     if answer is None:
         show(f"{safe(host)} syncs {safe(site)} now. Run `syncer fleet status` to see how it went.")
@@ -98,13 +103,6 @@ def _place(settings: Settings) -> ServerAddress:
     return fleet_place(settings)
 
 
-def _look(place: ServerAddress) -> Fleet:
-    from syncer.state.fleet_tables import open_fleet
-
-    with closing(open_fleet(place)) as tables:
-        return tables.look()
-
-
 def _running(host: str, fleet: Fleet) -> HostRow | None:
     return next((row for row in fleet.hosts if row.host == host and row.is_running), None)
 
@@ -128,11 +126,9 @@ async def _request(place: ServerAddress, host: str, site: str, stopped: StopSign
 
     Raises Stopped, DaemonEnded where the worker is gone meanwhile, and StateError.
     """
-    from syncer.fleet.queue import Queue, newest_migration
+    from syncer.fleet.queue import Queue
     from syncer.state.fleet_tables import open_fleet
 
-    with closing(open_fleet(place)) as tables:
-        tables.require_queue(newest_migration())
     async with Queue.opened(place, host) as queue:
         job = await queue.defer(site, triggered=True)
     patience = 0.0
@@ -151,10 +147,11 @@ async def _request(place: ServerAddress, host: str, site: str, stopped: StopSign
 
 async def _answer(queue: Queue, tables: FleetTables, host: str, job: int, stopped: StopSignal) -> SyncAnswer:
     """Wait until a job is over, and return the answer. Raises Stopped, DaemonEnded and StateError."""
-    while (answer := tables.answer_to(job)) is None:
-        if await queue.has_ended(job):
-            if answer := tables.answer_to(job):
-                return answer
+    while True:
+        has_ended = await queue.has_ended(job)
+        if answer := tables.answer_to(job):
+            return answer
+        if has_ended:
             raise StateError("The worker could not say how the sync went; run `syncer fleet status` to see it")
         row = _running(host, tables.look())
         if row is None or row.is_silent:
@@ -163,4 +160,3 @@ async def _answer(queue: Queue, tables: FleetTables, host: str, job: int, stoppe
         if stopped.is_set():
             raise Stopped("stopped waiting; the sync goes on")
         await asyncio.sleep(LOOK_SECONDS)
-    return answer

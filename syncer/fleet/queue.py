@@ -114,7 +114,7 @@ class Queue:
         queue = cls(app, host)
         queue._connections = connections
         try:
-            with explained("use the queue of", place):  # what Procrastinate raises as it is when it opens them
+            with explained("use the queue of", place):  # not every error is Procrastinate's while it connects
                 async with app.open_async():
                     yield queue
         except ConnectorException as error:
