@@ -99,7 +99,7 @@ def server(certificates: Path) -> Iterator[PostgreSQL]:
 @pytest.fixture(scope="module")
 def shown(server: PostgreSQL, certificates: Path) -> str:
     """The address that the page sets in the configs, for this server."""
-    (address,) = re.findall(r"^  ledger: (\S+)$", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
+    (address,) = set(re.findall(r"^  ledger: (\S+)$", PAGE.read_text(encoding="utf-8"), re.MULTILINE))
     return str(address).replace(NAME, f"localhost:{server.port}").replace("/etc/syncer", str(certificates))
 
 
