@@ -128,7 +128,10 @@ def check_path(path: str) -> str:
     return path
 
 
-LEDGER_PATTERN = "^(postgres(ql)?://(?![^@]*:.*@)|(?!.*://))"
+LEDGER_PATTERN = (
+    r"^(postgres(ql)?://(?![^@]*:.*@)|"
+    r"(?!.*://|postgres(ql)?:|(.*\s)?(dbname|host|hostaddr|passfile|password|service|user)\s*=))"
+)
 """The path of a ledger, or the address of its server, without a password."""
 
 _LEDGER_SCHEMES = ("postgresql://", "postgres://")
@@ -136,14 +139,16 @@ _LEDGER_SCHEMES = ("postgresql://", "postgres://")
 
 def check_ledger(place: str) -> str:
     """Return the path of a ledger, or the address of its server, always with the same scheme."""
-    scheme, mark, rest = place.partition("://")
-    if not mark:
-        return check_path(place)
-    if f"{scheme}://" not in _LEDGER_SCHEMES:
+    scheme, _, rest = place.partition("://")
+    is_address = f"{scheme}://" in _LEDGER_SCHEMES
+    if not is_address and not re.match(LEDGER_PATTERN, place, re.DOTALL):
         raise ValueError(
-            "is not the address of a PostgreSQL server; write `postgresql://user@host/database`, or a path"
+            "is not the address of a PostgreSQL server; write `postgresql://user@host/database`, without a password,"
+            " or a path"
         )
-    if re.match("[^@]*:.*@", rest) or "password=" in unquote(rest).lower():
+    if not is_address:
+        return check_path(place)
+    if re.match("[^@]*:.*@", rest) or re.search("(password|secret)=", unquote(rest).lower()):
         raise ValueError(
             "has a password, and the config is often committed; put it in the environment variable PGPASSWORD, in"
             " ~/.pgpass or the file that PGPASSFILE names, or in the systemd credential `ledger-password`, and replace"
