@@ -216,3 +216,22 @@ def test_tables_of_a_newer_version_are_not_made_older(
     done = fleet.command("a", "init")
     assert (done.returncode, words in done.stderr) == (2, True), done.stderr
     assert fleet.rows(f"SELECT value FROM syncer.meta WHERE name = '{name}'") == [("99",)]
+
+
+def test_a_sync_that_gets_no_thread_begins_later(fleet: Fleet) -> None:
+    """As where the system has too many for a moment."""
+    refusing = f"""{QUICKLY}
+import threading
+real, refused = threading.Thread.start, []
+def start(thread):
+    if thread.name == "sync" and not refused:
+        refused.append(thread)
+        raise RuntimeError("can't start new thread")
+    real(thread)
+threading.Thread.start = start
+"""
+    fleet.site("a", "blog", schedule=NEVER)
+    with fleet.worker("a", first=refusing) as worker:
+        worker.until("Cannot begin a sync: can't start new thread")
+        synced(worker, "blog")
+        until(lambda: fleet.jobs("succeeded") == ["blog"])

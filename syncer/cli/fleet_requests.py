@@ -44,7 +44,7 @@ def request_sync(settings: Settings, site: str, *, wait: bool) -> int:
             host = _host_of(site, tables.look())
         answer = asyncio.run(_request(place, host, site, stopped if wait else None))
     if answer is None:
-        show(f"{safe(host)} syncs {safe(site)} now. Run `syncer fleet status` to see how it went.")
+        show(f"Requested a sync of {safe(site)} on {safe(host)}. Run `syncer fleet status` to see how it went.")
         return 0
     show(f"{safe(site)}: {safe(answer.text)}")
     return answer.exit_code
@@ -78,9 +78,10 @@ def request_release(settings: Settings, host: str | None) -> None:
             raise UsageError(f"the fleet has no host called {name}; `syncer fleet status` lists the hosts")
         tables.drain(name)
         silent = _wait_for_end(tables, name, stopped)
-        tables.release(name)
+        if not tables.release(name):
+            raise UsageError(f"the worker of {name} was started again meanwhile; stop it there, and repeat this")
     others = f", and other hosts may take {counted(len(sites), 'site')}: {safe(', '.join(sites))}" if sites else ""
-    show(f"{safe(name)} is no host of the fleet any more{others}.")
+    show(f"{safe(name)} is no longer a host of the fleet{others}.")
     if silent:
         show(f"Its worker has been silent for {silent} s. If it still runs, it joins again: stop it there.", "yellow")
 
@@ -117,8 +118,11 @@ def _host_of(site: str, fleet: Fleet) -> str:
         return host
     if running is None:
         raise UsageError(f"{site} is a site of {host}, where no worker runs; start it there")
-    how = "drains" if running.draining else f"has been silent for {running.silent_seconds} s"
-    raise UsageError(f"{site} is a site of {host}, whose worker {how}; check it")
+    if running.draining:
+        raise UsageError(f"{site} is a site of {host}, whose worker drains; start it again once it has stopped")
+    raise UsageError(
+        f"{site} is a site of {host}, whose worker has been silent for {running.silent_seconds} s; check it"
+    )
 
 
 async def _request(place: ServerAddress, host: str, site: str, stopped: StopSignal | None) -> SyncAnswer | None:

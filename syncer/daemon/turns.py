@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
@@ -15,6 +16,9 @@ from syncer.daemon.site import DaemonSite
 
 JOIN_SECONDS = 0.5
 """Seconds between two checks whether a thread that is waited for has stalled."""
+
+
+log = logging.getLogger("syncer.daemon")
 
 
 class SyncQueue(Protocol):
@@ -72,10 +76,14 @@ class Turns(BaseExecutor):  # type: ignore[misc] # APScheduler has no types
                 if sum(self._sites[name].is_working for name in self._running) >= self._at_once:
                     return
                 if turn.job.name not in self._running:
-                    self._waiting.remove(turn)
                     thread = threading.Thread(target=self._run, args=(turn,), name="sync", daemon=True)
+                    try:
+                        thread.start()
+                    except RuntimeError as error:  # the system has no thread left now
+                        log.warning("Cannot begin a sync: %s. It is tried again in seconds", error)
+                        return
+                    self._waiting.remove(turn)
                     self._running[turn.job.name] = thread
-                    thread.start()
 
     def withdraw(self, name: str) -> None:
         """Forget the jobs of this name that wait for their turn, now and later."""

@@ -153,11 +153,17 @@ class FleetTables(SharedTables):
             ).fetchone()
             return row is not None
 
-    def release(self, host: str) -> None:
-        """Forget a host, and let its sites be any other one's."""
+    def release(self, host: str) -> bool:
+        """Forget a host, and let its sites be any other one's, unless it has a worker; return whether that was done."""
         with self.transaction() as connection:
-            for table in ("fleet_sites", "hosts"):
-                connection.execute(f"DELETE FROM {table} WHERE host = :host", {"host": host})
+            connection.execute(
+                f"DELETE FROM hosts WHERE host = :host AND (worker IS NULL OR seen < {_NOW} - {ALIVE_SECONDS})",
+                {"host": host},
+            )
+            if connection.execute("SELECT FROM hosts WHERE host = :host", {"host": host}).fetchone() is not None:
+                return False
+            connection.execute("DELETE FROM fleet_sites WHERE host = :host", {"host": host})
+            return True
 
     def claim(self, host: str, paths: Mapping[str, str], *, only: bool) -> Mapping[str, str]:
         """Claim sites for a host: their paths by name. Return the owners of those that another host has.
