@@ -362,7 +362,7 @@ def test_the_password_comes_from_the_environment_a_passfile_or_a_credential_and_
     error = refused(locked)
     assert type(error) is StateError
     assert "no password supplied" in str(error)
-    assert "The password is in PGPASSWORD, ~/.pgpass or systemd's credential ledger-password" in str(error)
+    assert "syncer reads the password from PGPASSWORD, ~/.pgpass or systemd's credential ledger-password" in str(error)
 
     monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
     credential = tmp_path / "ledger-password"

@@ -73,6 +73,7 @@ def _places(settings: Settings, address: str | None) -> tuple[list[ServerAddress
     from syncer.cli.fleet_place import fleet_place
     from syncer.cli.show_error import show_error
     from syncer.cli.sites import choose_sites
+    from syncer.errors import ExitCode
 
     if address is not None:
         return [fleet_place(settings, address)], 0
@@ -81,7 +82,7 @@ def _places(settings: Settings, address: str | None) -> tuple[list[ServerAddress
         show_error(error)
     named = dict.fromkeys(site.config.ledger_place for site in choice.sites)
     places = [place for place in named if isinstance(place, str)]
-    return places or [fleet_place(settings)], max((error.exit_code for error in choice.left_out.values()), default=0)
+    return places or [fleet_place(settings)], int(ExitCode.PROBLEMS if choice.left_out else ExitCode.OK)
 
 
 def _look(place: ServerAddress) -> SeenFleet:

@@ -22,6 +22,7 @@ from procrastinate.exceptions import AlreadyEnqueued, ConnectorException, Procra
 from procrastinate.jobs import Job, Status
 from procrastinate.retry import BaseRetryStrategy, RetryDecision
 from procrastinate.schema import SchemaManager
+from psycopg.conninfo import conninfo_to_dict
 
 from syncer.errors import LedgerUnreachable
 from syncer.model import ServerAddress
@@ -54,6 +55,8 @@ KEPT_HOURS: Final = 7 * 24
 
 AT_ONCE: Final = datetime.fromtimestamp(0, UTC)
 """When a job is repeated: before now by the server's clock, whatever this machine's says."""
+
+log = logging.getLogger("syncer.daemon")
 
 _WAITS_ALREADY: Final = (AlreadyEnqueued, UniqueViolation, AssertionError)
 """Raised where the same job waits. Procrastinate reads why in the server's message; an assertion fails if that is not
@@ -106,8 +109,13 @@ class Queue:
             "lock_timeout": f"{LOCK_SECONDS}s",
             "statement_timeout": f"{STATEMENT_SECONDS}s",
             "idle_in_transaction_session_timeout": f"{IDLE_SECONDS}s",  # a stopped worker would keep rows locked
+            "default_transaction_isolation": r"read\ committed",  # this and what follows, whatever the role's is
+            "default_transaction_read_only": "off",
+            "datestyle": "ISO",
         }
-        kwargs = {**connection_options(), "options": " ".join(f"-c {name}={text}" for name, text in settings.items())}
+        given = conninfo_to_dict(place).get("options") or os.environ.get("PGOPTIONS", "")
+        options = " ".join([str(given), *(f"-c {name}={text}" for name, text in settings.items())])
+        kwargs = {**connection_options(), "options": options}
         app = App(
             connector=PsycopgConnector(conninfo=place, min_size=1, max_size=2, configure=configure, kwargs=kwargs)
         )
@@ -161,11 +169,14 @@ class Queue:
 
     async def forget_old(self) -> None:
         """Delete the jobs that ended long ago, of all hosts: some may be gone. If that fails, the next call does it."""
-        with suppress(ConnectorException, TimeoutError):
+        try:
             async with asyncio.timeout(STATEMENT_SECONDS):
                 await self._app.job_manager.delete_old_jobs(
                     KEPT_HOURS, include_failed=True, include_cancelled=True, include_aborted=True
                 )
+        except (ConnectorException, TimeoutError) as error:
+            why = safe(str(error.__cause__ or error).partition("\n")[0]) or "it takes too long"
+            log.warning("Cannot delete old jobs: %s. It is tried again tomorrow", why)
 
     async def _left_behind(self) -> set[int]:
         """Return the numbers of the jobs that are in progress for the server, and not here."""

@@ -19,7 +19,7 @@ from uuid import uuid4
 
 from syncer import __version__
 from syncer.control import Control, DaemonState
-from syncer.errors import StateError
+from syncer.errors import StateError, SyncerError
 from syncer.fleet.queue import Queue, newest_migration
 from syncer.fleet.site_report import answer_of, no_sync, report_of
 from syncer.model import ServerAddress
@@ -56,6 +56,10 @@ CLEAN_SECONDS: Final = 24 * 3600.0
 """How often old jobs are deleted."""
 
 log = logging.getLogger("syncer.daemon")
+
+
+class _NameTaken(StateError):
+    """Another machine may be called as this one, and have copies of its sites, so this one syncs nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +199,7 @@ class FleetWorker:
             await asyncio.to_thread(tables.require_queue, newest_migration())
             if not await asyncio.to_thread(tables.take_host, self._host, self._id, __version__):
                 self._leave_all()
-                raise StateError(f"Another worker is called {self._host}. Give this one another name")
+                raise _NameTaken(f"Another worker is called {self._host}. Give this one another name")
             self._reported, self._failure = {}, None
             async with Queue.opened(self._place, self._host) as queue:
                 work: asyncio.Task[None] | None = None
@@ -293,11 +297,13 @@ class FleetWorker:
         """Log why the server cannot be used, if that is news."""
         is_slow = isinstance(error, TimeoutError)
         text = "The server does not answer" if is_slow else safe(str(error).strip()) or type(error).__name__
-        outage = self.view.outage
-        if not outage or text != outage.why:
-            log.warning("Out of the fleet: %s. Syncs continue without it", text, extra={"event": "fleet-lost"})
-        since = outage.since if outage else self._environment.clock()
-        self.view = replace(self.view, outage=Outage(since, text))
+        before, known = self.view.outage, isinstance(error, SyncerError | OSError)
+        since = before.since if before else self._environment.clock()
+        outage = Outage(since, text, syncs_continue=not isinstance(error, _NameTaken))
+        if outage != before:
+            what = "Out of the fleet: %s. %s"
+            log.warning(what, text, outage.effect, exc_info=None if known else error, extra={"event": "fleet-lost"})
+        self.view = replace(self.view, outage=outage)
 
     def _put(self, site: str, line_up: Callable[[], None]) -> None:
         self._due[site] = line_up
@@ -352,6 +358,9 @@ class FleetWorker:
                 await self._answer_request(site, request)
             elif begun := self._begun.get(site):
                 await begun.wait()
+        except Exception:
+            log.exception("The job of %s has failed", safe(site))
+            raise
         finally:
             self._in_hand.discard(site)
             self._loop.call_later(NEWS_SECONDS, self._wake.set)  # one beat for many sites

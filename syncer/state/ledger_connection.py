@@ -1,4 +1,4 @@
-"""Connects to the PostgreSQL server of a shared ledger, and says what prevents its use. No message has a password.
+"""Connects to the PostgreSQL server of a shared ledger, and says what prevents its use.
 
 The network may be cut at any time: whoever waits for the server gives up after seconds.
 """
@@ -114,12 +114,12 @@ def connect(place: ServerAddress) -> InTime:
     except psycopg.Error as error:
         server, words = error.pgconn, _words(error)
         login = bool(server and (server.needs_password or server.used_password))
-        if password := options.get("password"):
+        if server and (password := server.password.decode(errors="replace")):
             words = words.replace(password, "[password]")  # the server chooses its words
         is_wrong = isinstance(error, psycopg.ProgrammingError) or bool(_WRONG.search(words))
         remedy = "check `quota.ledger`" if is_wrong else "check that the server runs, and that this machine reaches it"
         if login:
-            remedy += f". The password is in PGPASSWORD, ~/.pgpass or systemd's credential {CREDENTIAL}"
+            remedy += f". syncer reads the password from PGPASSWORD, ~/.pgpass or systemd's credential {CREDENTIAL}"
         kind = StateError if is_wrong else LedgerUnreachable
         raise kind(f"Cannot connect to the ledger {place}: {words}; {remedy}") from None  # it has the password
     return connection

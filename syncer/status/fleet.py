@@ -65,6 +65,12 @@ class Outage(NamedTuple):
     since: datetime
     why: str
     """A sentence without its full stop."""
+    syncs_continue: bool = True
+
+    @property
+    def effect(self) -> str:
+        """Return what that means for the syncs, as a sentence without its full stop."""
+        return "Syncs continue without the queue" if self.syncs_continue else "Nothing is synced here until then"
 
 
 @dataclass(frozen=True, slots=True)

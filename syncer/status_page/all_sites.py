@@ -17,8 +17,8 @@ from syncer.status_page.requests import found_or_404, frame_of, reads_of, site_o
 from syncer.status_page.site_reads import SiteReads
 from syncer.status_page.sites_page import site_line, sites_page
 
-LEDGER_TIMEOUT = 1.0
-"""Seconds that the overview of all sites waits for a shared ledger, which is on a disk."""
+LEDGER_TIMEOUT = 3.0
+"""Seconds that the overview of all sites waits for a shared ledger, which may be on a server far away."""
 
 
 def add_sites(app: Starlette) -> None:
@@ -32,8 +32,8 @@ def add_sites(app: Starlette) -> None:
         Mount("/sites/{site}", of_each),
     ]
     app.router.redirect_slashes = False  # its redirects do not keep what is encoded in the name of a site
-    app.state.reads = SiteReads("the state of")
-    app.state.ledger_reads = SiteReads("the ledger", all_timeout=LEDGER_TIMEOUT)
+    app.state.reads = SiteReads("the state of", "its disk")
+    app.state.ledger_reads = SiteReads("the ledger", "it", all_timeout=LEDGER_TIMEOUT)
 
 
 async def all_sites(request: Request) -> Response:

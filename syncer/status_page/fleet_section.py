@@ -45,7 +45,7 @@ def fleet_part(view: FleetView, own: Collection[str]) -> FleetPart:
 def _content(view: FleetView, fleet: FleetCondition | None, own: Collection[str]) -> Iterator[Child]:
     if outage := view.outage:
         since = (f"This host, {view.host}, has been out of the fleet since ", moment(outage.since), ": ")
-        yield tag("p", since, prose(outage.why), ". Its syncs continue without it.", class_="verdict wrong")
+        yield tag("p", since, prose(outage.why), f". {outage.effect}.", class_="verdict wrong")
     if fleet is None or view.read is None:
         yield None if outage else tag("p", "The fleet has not been read yet.")
         return

@@ -50,9 +50,9 @@ class _Site:
 class SiteReads:
     """Reads for requests. All methods are called in the thread of the event loop."""
 
-    def __init__(self, what: str, *, all_timeout: float | None = None) -> None:
-        """Read `what` of each site: a part of the message where that fails."""
-        self._what = what
+    def __init__(self, what: str, waited_for: str, *, all_timeout: float | None = None) -> None:
+        """Read `what` of each site, for which `waited_for` must respond: parts of the message where that fails."""
+        self._what, self._waited_for = what, waited_for
         self._all_timeout = all_timeout
         self._sites: dict[str, _Site] = {}
         self._turns = asyncio.Semaphore(READS_AT_ONCE)
@@ -92,12 +92,14 @@ class SiteReads:
             async with site.turns:
                 site.left = [each for each in site.left if not each.done()]
                 if site.left:
-                    raise StateError(f"Cannot read {self._what} {name}: its disk does not respond.")
+                    raise StateError(f"Cannot read {self._what} {name}: {self._waited_for} does not respond.")
                 read = await _in_turn(site, partial(call_aside, function, thread=f"read {name}"), turns, timeout)
         finally:
             site.requests -= 1
         if not read.done():
-            raise StateError(f"Cannot read {self._what} {name}: its disk did not respond within {timeout:g} s.")
+            raise StateError(
+                f"Cannot read {self._what} {name}: {self._waited_for} did not respond within {timeout:g} s."
+            )
         return read.result()
 
 
