@@ -62,7 +62,7 @@ def test_an_answer_that_comes_late_is_heard(fleet: Fleet) -> None:
         assert tables.take_host("a", "a", "1")
         tables.claim("a", {"blog": "/srv/blog"}, only=True)
         fleet.site("b", "blog", schedule=NEVER)
-        with fleet.worker("b", first=f"{QUICKLY}\nworker.ANSWER_SECONDS = 0.0\n") as worker:
+        with fleet.worker("b", first=f"{QUICKLY}\nworker.OWNERS_SECONDS = 0.0\n") as worker:
             worker.until("The site blog is synced on a, so not here")
 
 

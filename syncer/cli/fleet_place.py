@@ -24,15 +24,15 @@ def fleet_place(settings: Settings, address: str | None = None) -> ServerAddress
             place = check_ledger(address)
         except ValueError as error:
             raise UsageError(f"the address {error}") from None
-        if "://" in place:
-            return ServerAddress(place)
-    else:
-        found = settings.each()
-        for own in found:
-            with suppress(ConfigError):
-                if isinstance(named := own.config().ledger_place, str):
-                    return named
-        found[0].config()  # where it is invalid, that is what to say
+        if "://" not in place:
+            raise UsageError("the address is not that of a PostgreSQL server; write `postgresql://user@host/database`")
+        return ServerAddress(place)
+    found = settings.each()
+    for own in found:
+        with suppress(ConfigError):
+            if isinstance(named := own.config().ledger_place, str):
+                return named
+    found[0].config()  # where it is invalid, that is what to say
     raise UsageError(
         "no server is named; set `quota.ledger` to its address, as in `postgresql://user@host/db`, in the config"
     )

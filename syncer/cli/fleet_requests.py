@@ -135,16 +135,16 @@ async def _request(place: ServerAddress, host: str, site: str, stopped: StopSign
 
     async with Queue.opened(place, host) as queue:
         job = await queue.defer(site, triggered=True)
-    patience = 0.0
+    deadline = 0.0
     while stopped:
         try:
             with closing(open_fleet(place)) as tables:
                 async with Queue.opened(place, host) as queue:
-                    patience = 0.0
+                    deadline = 0.0
                     return await _answer(queue, tables, host, job, stopped)
         except LedgerUnreachable as error:
-            patience = patience or time.monotonic() + OUTAGE_SECONDS
-            if time.monotonic() > patience or stopped.wait(LOOK_SECONDS):
+            deadline = deadline or time.monotonic() + OUTAGE_SECONDS
+            if time.monotonic() > deadline or stopped.wait(LOOK_SECONDS):
                 raise Stopped(f"stopped waiting; the sync goes on. {error}") from error
     return None
 

@@ -159,7 +159,8 @@ def _show_ledger(sharing: Sharing | None, buckets: Mapping[Bucket, BucketStatus]
         )
         for site in largest[:SITES_SHOWN]
     ]
-    show_table(("site", "share", *buckets, "last sync"), rows, right=(1, 2, 3))
+    if rows:
+        show_table(("site", "share", *buckets, "last sync"), rows, right=(1, 2, 3))
     if len(largest) > SITES_SHOWN:
         show(f"And {len(largest) - SITES_SHOWN:,} more (--json lists all).")
     for warning in sharing_warnings(sharing, buckets):

@@ -33,7 +33,7 @@ class SyncQueue(Protocol):
         ...
 
     @property
-    def holds(self) -> bool:
+    def is_draining(self) -> bool:
         """Whether no more syncs are to begin."""
         ...
 
@@ -69,7 +69,7 @@ class Turns(BaseExecutor):  # type: ignore[misc] # APScheduler has no types
 
     def begin_next(self) -> None:
         """Begin the jobs whose turn it is."""
-        if self._queue and self._queue.holds:
+        if self._queue and self._queue.is_draining:
             return
         with self._turns:
             for turn in list(self._waiting):

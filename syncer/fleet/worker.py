@@ -31,7 +31,7 @@ from syncer.wording import safe
 RETRY_SECONDS: Final = 5.0
 """How long to wait before the server is tried again."""
 
-ANSWER_SECONDS: Final = 10.0
+OWNERS_SECONDS: Final = 10.0
 """How long the main thread waits to hear which sites are another host's."""
 
 DEFER_SECONDS: Final = 5.0
@@ -85,7 +85,7 @@ class FleetWorker:
         self.view = FleetView(host)
         """What was last read of the fleet."""
         self._lock = threading.Condition()
-        """Guards all below up to the next such note."""
+        """Guards all below up to the sites that are left out."""
         self._paths: Mapping[str, str] = {}
         """The sites that the host may sync: their paths, by name."""
         self._are_all = False
@@ -96,6 +96,7 @@ class FleetWorker:
         """How often the paths were replaced."""
         self._answered = 0
         """Up to which of these the owners are known, or cannot be known."""
+        # what follows is replaced by one thread, and read by any
         self._left_out: Mapping[str, str] | None = None
         """Why sites are not synced here, by name; None: they are not open yet."""
         self._draining = False
@@ -127,10 +128,9 @@ class FleetWorker:
 
     def close(self) -> None:
         """Leave the fleet, once no sync runs any more."""
-        with self._lock:
-            self._closing = True
+        self._closing = True
         self._call(self._wake.set)
-        self._thread.join(END_SECONDS + ANSWER_SECONDS)
+        self._thread.join(END_SECONDS + OWNERS_SECONDS)
 
     def owners(self, paths: Mapping[str, str], *, are_all: bool) -> Mapping[str, str]:
         """Return the hosts of the sites that are another host's, of these: their paths by name. The rest is claimed.
@@ -144,14 +144,13 @@ class FleetWorker:
             self._asked += 1
             asked = self._asked
             self._call(self._wake.set)
-            if not self._lock.wait_for(lambda: self._answered >= asked, ANSWER_SECONDS):
+            if not self._lock.wait_for(lambda: self._answered >= asked, OWNERS_SECONDS):
                 self._answered = asked  # what is heard later is news
             return self._owners
 
     def note_left_out(self, reasons: Mapping[str, str]) -> None:
         """Let the other hosts know why sites are not synced here, by name."""
-        with self._lock:
-            self._left_out = dict(reasons)
+        self._left_out = dict(reasons)
         self._call(self._wake.set)
 
     def put(self, site: str, line_up: Callable[[], None]) -> None:
@@ -163,7 +162,7 @@ class FleetWorker:
         self._call(self._end, site)
 
     @property
-    def holds(self) -> bool:
+    def is_draining(self) -> bool:
         """Whether no more syncs are to begin, because the worker drains."""
         return self._draining
 
@@ -250,10 +249,9 @@ class FleetWorker:
         """Say that this host is alive and how its sites are; hear which are another host's, and how the others are."""
         with self._lock:
             asked, paths, are_all = self._asked, self._paths, self._are_all
-            left_out = self._left_out or {}
         now, sites = self._environment.clock(), self._environment.sites()
         running = {name: replace(control.state(), progress=None) for name, control in sites.items()}
-        states: Mapping[str, DaemonState | str] = {**left_out, **running}
+        states: Mapping[str, DaemonState | str] = {**(self._left_out or {}), **running}
         news = [report_of(name, state, now) for name, state in states.items() if self._reported.get(name) != state]
 
         def ask() -> tuple[bool, Mapping[str, str], Fleet]:
@@ -369,11 +367,11 @@ class FleetWorker:
         """Let a site sync now, wait until it has, and say to who requested it how that went."""
         answer = await self._requested(site)
 
-        def tell() -> None:
+        def save() -> None:
             with closing(open_fleet(self._place)) as tables:
                 tables.answer(job, answer)
 
-        await asyncio.to_thread(tell)
+        await asyncio.to_thread(save)
 
     async def _requested(self, site: str) -> SyncAnswer:
         """Return how a requested sync went, once it has ended, or why there is none."""

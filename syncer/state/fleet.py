@@ -19,7 +19,7 @@ class HostRow:
     is_running: bool
     """Whether a worker runs there, or did when it was last seen."""
     silent_seconds: int
-    """Since when it has not said that it is alive."""
+    """How many ago its last heartbeat was."""
     draining: bool
     version: str
 

@@ -235,13 +235,13 @@ class FleetTables(SharedTables):
     def look(self) -> Fleet:
         """Return all hosts and sites."""
         reported = ", ".join(
-            _since(name) if name in _TIMES else _bounded(name) if name in _TEXTS else name for name in _REPORTED
+            _seconds_until(name) if name in _TIMES else _bounded(name) if name in _TEXTS else name for name in _REPORTED
         )
         with self.read() as connection:
             ((at,),) = connection.execute(f"SELECT {_NOW}").fetchall()
             hosts = connection.execute(
-                f"SELECT {_bounded('host')}, worker IS NOT NULL, -({_since('seen')}), draining, {_bounded('version')}"
-                " FROM hosts ORDER BY host"
+                f"SELECT {_bounded('host')}, worker IS NOT NULL, -({_seconds_until('seen')}), draining,"
+                f" {_bounded('version')} FROM hosts ORDER BY host"
             ).fetchall()
             sites = connection.execute(
                 f"SELECT {_bounded('host')}, {_bounded('path')}, {reported} FROM fleet_sites ORDER BY site"
@@ -348,7 +348,7 @@ def _save(connection: ServerConnection, name: str, value: str) -> None:
     )
 
 
-def _since(time: str) -> str:
+def _seconds_until(time: str) -> str:
     """Return the SQL for the seconds from now to the time in a column, whatever number that is."""
     return f"CASE WHEN {time} IS NOT NULL THEN least(greatest({time}, 0), {YEAR_10000_SECONDS - 1}) - {_NOW} END"
 

@@ -187,7 +187,7 @@ def _run(directory: Path, postgres: PostgreSQL) -> int:
         print(f"Units of the project: {show.units()}.")
     for sentence in show.wrong[:50]:
         print(f"BROKEN: {sentence[:1000]}")
-    print("\nEvery promise holds." if not show.wrong else f"\n{len(show.wrong)} promises are broken.")
+    print("\nEvery promise holds." if not show.wrong else f"\nBroken promises: {len(show.wrong)}.")
     return 1 if show.wrong else 0
 
 
