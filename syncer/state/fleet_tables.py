@@ -12,7 +12,7 @@ import socket
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, fields
-from typing import Final
+from typing import ClassVar, Final
 
 from syncer.errors import StateError
 from syncer.model import ServerAddress
@@ -20,7 +20,7 @@ from syncer.state.damage import YEAR_10000_SECONDS, OddValue, moment
 from syncer.state.fleet import ALIVE_SECONDS, Fleet, HostRow, SiteReport, SiteRow, SyncAnswer
 from syncer.state.ledger_connection import ServerConnection, connect
 from syncer.state.ledger_schema import COPIED, SCHEMA
-from syncer.state.ledger_server import SharedTables
+from syncer.state.ledger_server import WRITE, LedgerServer, save_meta
 
 BEAT_SECONDS: Final = 10
 """How often a host says that it is alive."""
@@ -94,8 +94,13 @@ _LONGEST: Final = 500
 """Characters of a text that are read: another host may have written anything."""
 
 
-class FleetTables(SharedTables):
-    """The tables of a fleet, on an open connection. Every method raises StateError, and LedgerUnreachable."""
+class FleetTables(LedgerServer):
+    """The tables of a fleet, on an open connection. Every method raises StateError, and LedgerUnreachable.
+
+    A transaction locks only the rows that it changes.
+    """
+
+    BEGIN: ClassVar = WRITE
 
     def require_queue(self, newest: str) -> None:
         """Raise StateError unless the tables of the queue are as the newest migration that is known here left them."""
@@ -294,7 +299,7 @@ def create_fleet(place: ServerAddress, queue: str, migrations: Sequence[tuple[st
         statements = [statement for migration in MIGRATIONS[version:] for statement in migration]
         for statement in statements:
             connection.execute(statement)
-        _save(connection, "fleet", str(len(MIGRATIONS)))
+        save_meta(connection, "fleet", str(len(MIGRATIONS)))
         has_changed = _update_queue(connection, place, queue, migrations) or bool(statements)
         _require_tables(connection, place)
         return has_changed
@@ -317,7 +322,7 @@ def _update_queue(
     for script in scripts:
         connection.run(script)
     connection.execute(f"SET LOCAL search_path = {SCHEMA}")
-    _save(connection, "queue", names[-1])
+    save_meta(connection, "queue", names[-1])
     return bool(scripts)
 
 
@@ -339,13 +344,6 @@ def _require_tables(connection: ServerConnection, place: ServerAddress) -> None:
             f"The ledger {place} lacks {', '.join(name for (name,) in rows)}, which somebody removed; use an empty"
             " database: nothing in this one is worth keeping"
         )
-
-
-def _save(connection: ServerConnection, name: str, value: str) -> None:
-    connection.execute(
-        "INSERT INTO meta VALUES (:name, :value) ON CONFLICT (name) DO UPDATE SET value = :value",
-        {"name": name, "value": value},
-    )
 
 
 def _seconds_until(time: str) -> str:

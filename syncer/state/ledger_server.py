@@ -44,7 +44,7 @@ _LIMITS: Final = (
 CLOCK_SECONDS: Final = 2.0
 """By so much two clocks may differ."""
 
-_WRITE: Final = f"BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; {_LIMITS}"
+WRITE: Final = f"BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; {_LIMITS}"
 """Not one that repeats reads: it would see what was there before it had a lock."""
 
 _READ: Final = f"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; {_LIMITS}"
@@ -56,7 +56,7 @@ class LedgerServer:
     LISTED: ClassVar = "SELECT json_array_elements_text(CAST(:list AS json))"
     """A query for the texts in a parameter `list`, which is a list in JSON."""
 
-    BEGIN: ClassVar = f"{_WRITE}; SELECT pg_advisory_xact_lock({ADVISORY_LOCK})"
+    BEGIN: ClassVar = f"{WRITE}; SELECT pg_advisory_xact_lock({ADVISORY_LOCK})"
     """Begins a transaction that writes."""
 
     def __init__(self, connection: InTime, place: ServerAddress) -> None:
@@ -124,12 +124,6 @@ class _LedgerCopy(LedgerFile):
         self._server.close()
 
 
-class SharedTables(LedgerServer):
-    """The other tables of the server, of which each transaction locks only the rows that it changes."""
-
-    BEGIN: ClassVar = _WRITE
-
-
 def open_ledger_server(place: ServerAddress) -> LedgerServer:
     """Connect to a ledger on a server.
 
@@ -195,11 +189,16 @@ def create_ledger(place: ServerAddress) -> tuple[int, int]:
         for migration in MIGRATIONS[before:]:
             for statement in migration:
                 connection.execute(in_postgresql(statement))
-        connection.execute(
-            "INSERT INTO meta VALUES ('schema', :version) ON CONFLICT (name) DO UPDATE SET value = :version",
-            {"version": str(newest)},
-        )
+        save_meta(connection, "schema", str(newest))
     return before, newest
+
+
+def save_meta(connection: ServerConnection, name: str, value: str) -> None:
+    """Save what the server's tables say of themselves."""
+    connection.execute(
+        "INSERT INTO meta VALUES (:name, :value) ON CONFLICT (name) DO UPDATE SET value = :value",
+        {"name": name, "value": value},
+    )
 
 
 def _version(connection: ServerConnection) -> int:

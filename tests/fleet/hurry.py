@@ -30,6 +30,7 @@ SECONDS: Mapping[str, float] = {
     "STATEMENT_SECONDS": 3,
     "IDLE_SECONDS": 1,
     "ANSWER_SECONDS": 3,
+    "OWNERS_SECONDS": 3,
     "DEFER_SECONDS": 1.5,
     "WAIT_SECONDS": 4.0,
     "END_SECONDS": 1.5,
@@ -73,8 +74,8 @@ def shorten(modules: Iterable[ModuleType], lengths: Mapping[str, float]) -> None
 def hurry_server() -> None:
     """Let the server of a ledger wait less for a process."""
     ledger, tables = (importlib.import_module(f"syncer.state.{name}") for name in ("ledger_server", "fleet_tables"))
-    for where in (ledger, ledger.LedgerServer, ledger.SharedTables, tables.FleetTables):
-        for name in ("_READ", "_WRITE", "_LIMITS", "BEGIN"):
+    for where in (ledger, ledger.LedgerServer, tables.FleetTables):
+        for name in ("_READ", "BEGIN"):
             if name in vars(where):
                 text = vars(where)[name]
                 for usual, short in LIMITS.items():
