@@ -66,6 +66,25 @@ def test_an_answer_that_comes_late_is_heard(fleet: Fleet) -> None:
             worker.until("The site blog is synced on a, so not here")
 
 
+def test_a_host_whose_configs_all_vanish_keeps_its_sites(fleet: Fleet) -> None:
+    """Their disk is away, or they are being replaced."""
+    blog, shop = fleet.site("a", "blog"), fleet.site("a", "shop")
+    with fleet.worker("a") as worker:
+        synced(worker, "blog")
+        away = blog.configs.rename(blog.configs.with_name("away"))
+        blog.configs.mkdir()
+        worker.until("No site is left")
+        beats = "SELECT seen FROM syncer.hosts"
+        seen = fleet.rows(beats)
+        until(lambda: fleet.rows(beats) != seen)
+        seen = fleet.rows(beats)
+        until(lambda: fleet.rows(beats) != seen)
+        assert fleet.rows("SELECT site FROM syncer.fleet_sites ORDER BY 1") == [("blog",), ("shop",)]
+        blog.configs.rmdir()
+        away.rename(shop.configs)
+        synced(worker, "blog")
+
+
 def test_a_worker_that_has_lost_its_name_touches_nothing_of_its_successor(fleet: Fleet, postgres: PostgreSQL) -> None:
     import psycopg
 

@@ -283,7 +283,8 @@ class DaemonSites:
                 for path, each in self._configs.items()
                 if isinstance(each.read, SiteConfig) and path not in conflicts
             }
-            conflicts.update(self._fleet.refused(others, are_all=len(others) == len(self._configs)))
+            are_all = bool(others) and len(others) == len(self._configs)  # none: their disk is away, most likely
+            conflicts.update(self._fleet.refused(others, are_all=are_all))
             for path in [path for path in others if path not in conflicts and not self._configs[path].keeps_site]:
                 if why := self._attempt(path, partial(self._fleet.missing, path, others[path].config)):
                     conflicts[path] = why
