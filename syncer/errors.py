@@ -114,6 +114,10 @@ class NoDaemon(SyncerError):
     kind = "no-daemon"
 
 
+class NotSyncedHere(SyncerError):
+    """Another host of the fleet syncs the site, or it is still to be cloned here: nothing is wrong."""
+
+
 class NotSynced(NoDaemon):
     """A daemon runs, or may run, but it does not sync this site."""
 

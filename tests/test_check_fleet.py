@@ -70,6 +70,11 @@ def found(syncer: Run, config: Path | None, name: str, *more: str) -> list[tuple
     return [(each["level"], each["message"]) for each in ran.document["checks"] if each["name"] == name]
 
 
+def test_a_sync_by_hand_says_what_clones_a_site_that_is_only_in_git(absent: Path, syncer: Run) -> None:
+    ran = syncer("-c", str(absent), "sync")
+    assert (ran.code, "fleet worker`, which clones file://" in ran.err) == (2, True), ran.err
+
+
 def test_a_site_that_is_only_in_git_is_no_error_and_nothing_is_created(
     absent: Path, syncer: Run, remote: Repository, tmp_path: Path
 ) -> None:

@@ -234,3 +234,12 @@ def test_the_page_needs_no_driver_of_a_database() -> None:
         "import syncer.status_page.fleet_section, syncer.status_page.sites_api, syncer.status_page.all_sites"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_daemon_and_a_check_without_a_fleet_import_nothing_of_it() -> None:
+    code = (
+        "import sys, syncer.cli.daemon_sites, syncer.cli.serving, syncer.check.setup\n"
+        "own = ('syncer.fleet', 'syncer.cli.fleet', 'syncer.check.in_fleet', 'syncer.git.clone', 'psycopg')\n"
+        "sys.exit(', '.join(name for name in sys.modules if name.startswith(own)) or 0)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -1,12 +1,14 @@
-"""A site that is only in git: each sync takes over what others pushed, before it looks at the pages."""
+"""A site that is only in git: each sync pulls what others pushed, before it looks at the pages."""
 
 from __future__ import annotations
 
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
 
+import syncer.git.remote
 from syncer.config.parse import parse_config
 from syncer.errors import UsageError
 from syncer.git.clone import clone
@@ -136,7 +138,7 @@ def test_commits_that_could_not_be_pushed_go_on_top_of_what_others_pushed(
     followed.require_settled(followed.sync())
     with followed.without_remote():
         said = not_pushed(followed.later())
-    assert said.startswith("what others pushed was not taken over, so this sync pushes nothing: git fetch failed: ")
+    assert said.startswith("what others pushed could not be pulled, so this sync pushes nothing: git fetch failed: ")
     assert followed.ours.show(PAGES[0]) == followed.right(0), "it is committed"
     theirs = followed.push(PAGES[1], followed.remote.show(PAGES[1], "main") + b"theirs\n")
     followed.require_settled(followed.sync())
@@ -335,3 +337,51 @@ def test_a_remote_of_any_name_is_found_by_its_url(followed: Followed) -> None:
     followed.ours.git("remote", "add", "upstream", f"file://{followed.remote.top}")
     followed.push()
     followed.require_settled(followed.sync())
+
+
+def test_a_command_to_paste_holds_the_name_of_a_branch_in_quotes(followed: Followed) -> None:
+    followed.require_settled(followed.sync())
+    followed.remote.git("branch", "--move", "main", "main;id>x")
+    followed.ours.git("config", "branch.main.merge", "refs/heads/main;id>x")
+    followed.site.put("notes.txt", b"mine\n")
+    followed.ours.commit_all("Mine")
+    said = not_pushed(followed.later())
+    assert "`git push origin HEAD:'main;id>x'`" in said
+    followed.other.git("pull", "--quiet", "origin", "main;id>x")
+    (followed.other.top / "elsewhere.txt").write_bytes(b"theirs\n")
+    followed.other.commit_all()
+    followed.other.git("push", "--quiet", "origin", "HEAD:main;id>x")
+    assert "run `git pull --rebase origin 'main;id>x'` there, then `git push origin HEAD:'main;id>x'`" in not_pushed(
+        followed.later()
+    )
+
+
+@pytest.mark.parametrize("setting", ["url.http://127.0.0.1:9/.insteadOf", "remote.origin.pushurl"])
+def test_no_setting_of_git_leads_a_pull_or_a_push_to_another_transport(followed: Followed, setting: str) -> None:
+    value = "http://127.0.0.1:9/x" if setting.endswith("pushurl") else f"file://{followed.remote.top}"
+    followed.ours.git("config", setting, value)
+    assert "transport 'http' not allowed" in not_pushed(followed.sync())
+
+
+def test_a_remote_that_hangs_keeps_a_pull_no_longer_than_a_push(
+    followed: Followed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = tmp_path / "ssh"
+    script.write_text("#!/bin/sh\nsleep 30\n")
+    script.chmod(0o755)
+    monkeypatch.setenv("GIT_SSH_COMMAND", str(script))
+    monkeypatch.setattr(syncer.git.remote, "NETWORK_TIMEOUT", 1)
+    followed.ours.git("config", "url.ssh://nowhere.invalid/.insteadOf", f"file://{followed.remote.top}")
+    assert "git fetch took more than 1 seconds" in not_pushed(followed.sync())
+
+
+def test_without_the_driver_of_the_database_a_sync_says_what_to_install(
+    followed: Followed, syncer: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    for name in ("syncer.sync.site_owner", "syncer.state.fleet_tables", "syncer.state.ledger_server"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    git = f"commit: true, push: true, remote: 'file://{followed.remote.top}', author: 'Counts <counts@example.org>'"
+    followed.site.configure(git=git, quota="ledger: 'postgresql://u@127.0.0.1:9/x'")
+    ran = syncer("sync")
+    assert (ran.code, "needs the extra `fleet`, which is not installed; install syncer again" in ran.err) == (2, True)

@@ -10,24 +10,20 @@ from typing import TYPE_CHECKING
 from syncer.check.findings import Finding, Level
 from syncer.commit.build import Author
 from syncer.errors import GitError
-from syncer.git.clone import TRANSPORTS
+from syncer.git.remote import TRANSPORTS
 from syncer.git.repository import Repository
 from syncer.git.run import git
 from syncer.wording import safe
 
 if TYPE_CHECKING:
     from syncer.config.sections import Config
+    from syncer.model import ServerAddress
 
 REMOTE_TIMEOUT = 20
 """Seconds that a remote has to answer."""
 
 NOWHERE = Repository("/", "", "", "")
 """For a git command that is about no repository: only the settings of the user and the system count."""
-
-
-def is_to_be_cloned(config: Config) -> bool:
-    """Whether the site is only in git: the worker of its host clones it."""
-    return ":" in config.git.remote and isinstance(config.ledger_place, str) and not os.path.lexists(config.site)
 
 
 def check_clone(config: Config, *, offline: bool) -> Iterator[Finding]:
@@ -45,9 +41,8 @@ def check_clone(config: Config, *, offline: bool) -> Iterator[Finding]:
         yield Finding("permissions", Level.OK, f"{site.parent} can be written")
     try:
         Author(config.git.author).variables(NOWHERE)
-        allowed = {"GIT_ALLOW_PROTOCOL": TRANSPORTS}
         has_commit = offline or git(
-            NOWHERE.top, "ls-remote", "--", remote, "HEAD", variables=allowed, timeout=REMOTE_TIMEOUT
+            NOWHERE.top, "ls-remote", "--", remote, "HEAD", variables=TRANSPORTS, timeout=REMOTE_TIMEOUT
         )
     except GitError as error:
         yield Finding("git", Level.ERROR, str(error))
@@ -60,11 +55,9 @@ def check_clone(config: Config, *, offline: bool) -> Iterator[Finding]:
     yield Finding("git", Level.OK, f"each sync commits, and pushes to {remote}. {tested}.")
 
 
-def check_owner(config: Config) -> Iterator[Finding]:
+def check_owner(config: Config, place: ServerAddress) -> Iterator[Finding]:
     """Yield which other host of the fleet, if any, owns a site of this name. Raises StateError."""
-    place, name = config.ledger_place, config.site_name
-    if not isinstance(place, str):
-        return
+    name = config.site_name
     from contextlib import closing
 
     from syncer.state.fleet_tables import find_other_owner, open_fleet
@@ -75,7 +68,7 @@ def check_owner(config: Config) -> Iterator[Finding]:
         row = next((row for row in tables.look().sites if row.report.site == name), None)
     if row is None:  # it was removed meanwhile
         return
-    if ":" in config.git.remote:
+    if config.git.remote_is_url:
         message = (
             f"the host {row.host} syncs the site, at {row.path}; if that is not seen for a day, another host takes it"
         )

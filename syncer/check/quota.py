@@ -6,6 +6,7 @@ import os
 import stat
 from collections.abc import Iterator
 from datetime import datetime
+from shlex import quote
 from typing import TYPE_CHECKING
 
 from syncer.check.findings import Finding, Level
@@ -42,7 +43,9 @@ def check_quota(config: Config, ledger: QuotaLedger, now: datetime) -> Iterator[
     if not isinstance(place, str):
         mode = os.stat(place.parent).st_mode
         if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
-            message = f"Every user can replace the ledger in {place.parent}. Run `chmod o-w {place.parent}`."
+            message = (
+                f"Every user can replace the ledger in {place.parent}. Run `chmod o-w {quote(str(place.parent))}`."
+            )
             yield Finding("ledger", Level.WARNING, message)
     for warning in sharing_warnings(sharing, {}):  # those about this site are above
         yield Finding("ledger", Level.WARNING, f"{warning}.")

@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING
 
 from syncer.check.findings import Finding, Level
-from syncer.check.in_fleet import check_clone, check_owner, is_to_be_cloned
 from syncer.check.pages import FoundPages, check_pages, find_pages
 from syncer.check.quota import check_quota
 from syncer.commit.build import Author, require_tip
@@ -68,7 +68,12 @@ def check(
     `find_key` finds the API key or raises KeyMissing.
     """
     found, is_remote = find_pages(config), is_to_be_cloned(config)
-    yield from check_clone(config, offline=offline) if is_remote else check_pages(config, found)
+    if is_remote:
+        from syncer.check.in_fleet import check_clone
+
+        yield from check_clone(config, offline=offline)
+    else:
+        yield from check_pages(config, found)
     if environ.get("SYSTEMD_EXEC_PID") == str(os.getpid()):  # a shell that a service started is no service
         yield from _check_service(config, environ)
     now = clock()
@@ -98,13 +103,21 @@ def check(
             try:
                 ledger = stack.enter_context(open_ledger(config, database, clock(), key=key))
                 yield from check_quota(config, ledger, clock())
-                yield from check_owner(config)
+                if isinstance(config.ledger_place, str):
+                    from syncer.check.in_fleet import check_owner
+
+                    yield from check_owner(config, config.ledger_place)
             except StateError as error:
                 yield Finding("ledger", Level.ERROR, str(error))
             yield of_key
             if ledger and key and not offline:
                 environment = Environment(key, clock, sleep)
                 yield _check_youtube(config, environment, ledger, min(found.videos, default=ANY_VIDEO))
+
+
+def is_to_be_cloned(config: Config) -> bool:
+    """Whether the site is only in git: the worker of its host clones it."""
+    return config.git.remote_is_url and isinstance(config.ledger_place, str) and not os.path.lexists(config.site)
 
 
 def _require_state(config: Config, *, is_remote: bool) -> None:
@@ -213,7 +226,7 @@ def _check_commit(config: Config, repository: Repository) -> Iterator[Finding]:
     try:
         Author(config.git.author).variables(repository)
         if config.git.push:
-            require_remote(repository, config.git.remote)
+            require_remote(repository, config.git.remote, is_url=config.git.remote_is_url)
     except GitError as error:
         yield Finding("git", Level.ERROR, str(error))
         return
@@ -232,7 +245,7 @@ def _check_commit(config: Config, repository: Repository) -> Iterator[Finding]:
     message = f"each sync commits to {branch}"
     if config.git.push:
         remote = config.git.remote
-        message += f" and pushes to {remote}. Not tested here: run `git push --dry-run {remote} HEAD`."
+        message += f" and pushes to {remote}. Not tested here: run `git push --dry-run {quote(remote)} HEAD`."
     yield Finding("git", Level.OK, message)
 
 
@@ -251,7 +264,9 @@ def _check_state(config: Config, database: Database, now: datetime) -> Iterator[
         return
     status = directory.stat()
     if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH) and not status.st_mode & stat.S_ISVTX:
-        yield Finding("state", Level.WARNING, f"Other users can write {directory}. Run `chmod go-w {directory}`.")
+        yield Finding(
+            "state", Level.WARNING, f"Other users can write {directory}. Run `chmod go-w {quote(str(directory))}`."
+        )
     if status.st_uid not in {os.geteuid(), 0} and os.geteuid():
         message = f"{directory} belongs to user {status.st_uid}, who can replace its files. Change its owner."
         yield Finding("state", Level.WARNING, message)
@@ -307,7 +322,9 @@ def _check_key(config: Config, find_key: Callable[[], str]) -> Finding:
     file = None if name is None else config.site / name
     if file is not None and os.path.exists(file) and file.stat().st_mode & (stat.S_IRGRP | stat.S_IROTH):
         is_secret = file.is_relative_to(CONTAINER_SECRETS)
-        remedy = "Mount the secret with `uid=$(id -u),mode=0400`" if is_secret else f"Run `chmod 600 {file}`"
+        remedy = (
+            "Mount the secret with `uid=$(id -u),mode=0400`" if is_secret else f"Run `chmod 600 {quote(str(file))}`"
+        )
         return Finding("key", Level.WARNING, f"Other users can read {file}. {remedy}.")
     return Finding("key", Level.OK, "an API key is set")
 

@@ -12,7 +12,7 @@ import click
 from syncer.cli.settings import Settings
 
 if TYPE_CHECKING:
-    from syncer.cli.fleet_member import FleetMember
+    from syncer.cli.fleet_worker import FleetHost
     from syncer.cli.stopping import StopSignal, WakeSignal
 
 SITES_AT_ONCE = 2
@@ -49,7 +49,7 @@ def command(settings: Settings, sites_at_once: int) -> None:
     run_daemon(settings, sites_at_once)
 
 
-def run_daemon(settings: Settings, sites_at_once: int, fleet: FleetMember | None = None) -> None:
+def run_daemon(settings: Settings, sites_at_once: int, fleet: FleetHost | None = None) -> None:
     """Run the daemon until it is stopped; `fleet`: as a host of one. Raises what prevents it."""
     from syncer.cli.stopping import StopSignal, WakeSignal, stop_on_signals
     from syncer.daemon.memory import share_one_arena
@@ -84,7 +84,7 @@ def _start_log(settings: Settings) -> None:
 
 
 def _run(
-    settings: Settings, sites_at_once: int, stopped: StopSignal, wake: WakeSignal, fleet: FleetMember | None
+    settings: Settings, sites_at_once: int, stopped: StopSignal, wake: WakeSignal, fleet: FleetHost | None
 ) -> bool:
     """Run the daemon until it is stopped; return whether all syncs have ended."""
     from contextlib import nullcontext

@@ -16,7 +16,6 @@ from urllib.parse import quote
 
 from syncer.cli.arguments import absolute
 from syncer.cli.config_files import ConfigFiles, findings_in, full_path
-from syncer.cli.fleet_member import FleetMember, SiteElsewhere
 from syncer.cli.log_setup import REDACTOR
 from syncer.cli.open_site import OpenSite
 from syncer.cli.reloadable_config import SiteConfig, read_site_config
@@ -26,12 +25,13 @@ from syncer.config.sections import StatusPage
 from syncer.daemon.loop import SiteChanges
 from syncer.daemon.open_files import REMEDY, has_files_for, is_lack_of_files
 from syncer.daemon.site_names import about
-from syncer.errors import Bug, ConfigError, LedgerUnreachable, StateError, SyncerError
+from syncer.errors import Bug, ConfigError, LedgerUnreachable, NotSyncedHere, StateError, SyncerError
 from syncer.redact import redact
 from syncer.state.disk_calls import call_aside
 from syncer.status_page.sockets import shared_socket_path
 
 if TYPE_CHECKING:
+    from syncer.cli.fleet_worker import FleetHost
     from syncer.cli.settings import Settings
     from syncer.control import Control
     from syncer.daemon.site import DaemonSite
@@ -97,7 +97,7 @@ class DaemonSites:
         counters: Counters,
         systemd: Systemd,
         wake: Callable[[], None],
-        fleet: FleetMember | None = None,
+        fleet: FleetHost | None = None,
     ) -> None:
         """Take the configs, and find their files. Raises ConfigError."""
         self._fleet = fleet
@@ -137,7 +137,7 @@ class DaemonSites:
         self._served = page_keys(self.page)
         changes = self._use(reloaded=False)
         left_out = [each.left_out for each in self._configs.values() if each.left_out]
-        waits_for = (SiteElsewhere, LedgerUnreachable) if self._fleet else ()
+        waits_for = (NotSyncedHere, LedgerUnreachable) if self._fleet else ()
         if not changes.added and not any(isinstance(error, waits_for) for error in left_out):
             raise left_out[0]
         return changes.added
@@ -197,6 +197,8 @@ class DaemonSites:
         looks_again, self._look_requested = self._look_requested, False
         if requested:
             self._systemd.reloading()
+            if self._fleet:
+                self._fleet.forget_failures()
         paths = {each.path for each in self._configs.values() if each.retry_at <= time.monotonic()}
         if requested or self._several:
             listings = {path: self._attempt(path, partial(self._files.listing, path)) for path in self._files.named}
@@ -286,7 +288,7 @@ class DaemonSites:
             are_all = bool(others) and len(others) == len(self._configs)  # none: their disk is away, most likely
             conflicts.update(self._fleet.refused(others, are_all=are_all))
             for path in [path for path in others if path not in conflicts and not self._configs[path].keeps_site]:
-                if why := self._attempt(path, partial(self._fleet.missing, path, others[path].config)):
+                if why := self._attempt(path, partial(self._fleet.ensure_cloned, path, others[path].config)):
                     conflicts[path] = why
         return conflicts
 
@@ -302,7 +304,7 @@ class DaemonSites:
             if self._several and (isinstance(read, SyncerError) or not each.keeps_site):
                 why = "its site, name or state has changed"
                 if isinstance(read, SyncerError):
-                    why = str(read) if isinstance(read, SiteElsewhere) else "its config is not valid"
+                    why = str(read) if isinstance(read, NotSyncedHere) else "its config is not valid"
                 self._remove(each, changes, why)
         for path, each in self._configs.items():  # only now: it may be of a site that another config had
             read = reads[path]
@@ -317,7 +319,7 @@ class DaemonSites:
         self._left_out = {
             full_path(each.path): redact("\n".join(findings_in(each.path, each.left_out)))
             for each in self._configs.values()
-            if each.left_out and not isinstance(each.left_out, SiteElsewhere)
+            if each.left_out and not isinstance(each.left_out, NotSyncedHere)
         }
         if self._fleet:
             named = {each.name: each for each in self._configs.values() if each.name and each.left_out}
@@ -340,7 +342,7 @@ class DaemonSites:
 
     def _leave_out(self, config: ConfigFile, error: SyncerError) -> None:
         """Leave out a site that is not open, and log why, if that is news."""
-        if isinstance(error, SiteElsewhere):
+        if isinstance(error, NotSyncedHere):
             if str(error) != str(config.left_out):
                 log.info("%s", error, extra={"event": "elsewhere"})
         elif self._several and str(error) != str(config.left_out):
@@ -348,7 +350,7 @@ class DaemonSites:
             for finding in findings_in(config.path, error):  # a line of the log for each
                 log.error("Site left out: %s: %s", full, finding, extra={"event": "left-out", "config": full})
         config.left_out = error
-        if not isinstance(error, (ConfigError, SiteElsewhere)):
+        if not isinstance(error, (ConfigError, NotSyncedHere)):
             config.retry_at = min(config.retry_at, time.monotonic() + RETRY_SECONDS)
 
     def _open(self, config: ConfigFile, read: SiteConfig, changes: SiteChanges) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import click
 
 from syncer.cli import fleet_status
-from syncer.cli.daemon import sites_at_once_option
+from syncer.cli.daemon import run_daemon, sites_at_once_option
 from syncer.cli.settings import Settings
 
 
@@ -56,9 +58,13 @@ def worker(settings: Settings, host: str | None, sites_at_once: int) -> None:
     It does what `syncer daemon` does for several sites. The hosts of a fleet share units and a queue, and a site is
     synced by one host only: another one takes it when that has not been seen for a day.
     """
-    from syncer.cli.fleet_worker import run_worker
+    from syncer.cli.fleet_place import fleet_place, host_name
+    from syncer.cli.fleet_worker import FleetHost
+    from syncer.state.ledger_place import require_packages
 
-    run_worker(settings, host, sites_at_once)
+    require_packages("psycopg", "procrastinate")
+    several = replace(settings, several=True)
+    run_daemon(several, sites_at_once, FleetHost(fleet_place(several), host_name(host)))
 
 
 @command.command()

@@ -1,4 +1,4 @@
-"""`syncer fleet worker`: the daemon of several sites, as one host of a fleet."""
+"""The daemon of several sites as one host of a fleet: which sites are its own, and which it has cloned."""
 
 from __future__ import annotations
 
@@ -7,24 +7,18 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import contextmanager
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from syncer.cli.daemon import run_daemon
-from syncer.cli.fleet_member import SiteElsewhere
-from syncer.cli.fleet_place import fleet_place, host_name
 from syncer.cli.open_site import now
 from syncer.cli.reloadable_config import SiteConfig
 from syncer.cli.stopping import StopSignal
-from syncer.errors import ConfigError, LedgerUnreachable, StateError, SyncerError
+from syncer.errors import ConfigError, LedgerUnreachable, NotSyncedHere, StateError, SyncerError
 from syncer.state.disk_calls import call_aside
-from syncer.state.ledger_place import require_packages
 from syncer.wording import safe
 
 if TYPE_CHECKING:
-    from syncer.cli.settings import Settings
     from syncer.config.sections import Config
     from syncer.control import Control
     from syncer.fleet.worker import FleetWorker
@@ -40,9 +34,19 @@ CLONE_RETRY_SECONDS = 60.0
 LONGEST_CLONE_RETRY_SECONDS = 3600.0
 
 
+class _Clone(NamedTuple):
+    """A clone that is being made, or has just ended."""
+
+    remote: str
+    stop: StopSignal
+    """Ends it."""
+    future: Future[None]
+
+
 class _Failure(NamedTuple):
     """A clone that failed."""
 
+    remote: str
     why: str
     times: int
     """How often in a row."""
@@ -50,7 +54,7 @@ class _Failure(NamedTuple):
     """By the monotonic clock."""
 
 
-class JoinedHost:
+class FleetHost:
     """The daemon of this process as a host of a fleet."""
 
     def __init__(self, place: ServerAddress, host: str) -> None:
@@ -58,29 +62,36 @@ class JoinedHost:
 
         self._place = place
         self._worker = FleetWorker(place, host)
-        self._clones: dict[Path, Future[None]] = {}
-        """Those that are being made, or have just ended, by their directories."""
+        self._clones: dict[Path, _Clone] = {}
+        """By their directories."""
         self._failures: dict[Path, _Failure] = {}
-        self._stop = StopSignal()
-        """Ends them."""
+        """The last ones, by the directories."""
 
     @contextmanager
     def joined(
-        self, sites: Callable[[], Mapping[str, Control]], look_again: Callable[[], None], stop: Callable[[], None]
+        self, sites: Callable[[], Mapping[str, Control]], look_again: Callable[[], None], drained: Callable[[], None]
     ) -> Iterator[FleetWorker]:
-        """Be in the fleet while the block runs; yield the queue of this host."""
+        """Be in the fleet while the block runs; yield the queue of this host.
+
+        `sites` returns those of the daemon by name, `look_again` lets it ask again which are `refused`, and `drained`
+        is called once the host has drained. All three are safe in any thread.
+        """
         from syncer.fleet.worker import WorkerEnvironment
 
         self._look_again = look_again
-        self._worker.start(WorkerEnvironment(now, sites, look_again, stop))
+        self._worker.start(WorkerEnvironment(now, sites, look_again, drained))
         try:
             yield self._worker
         finally:
-            self._stop.set()
+            for clone in list(self._clones.values()):
+                clone.stop.set()
             self._worker.close()
 
     def refused(self, reads: Mapping[str, SiteConfig], *, are_all: bool) -> Mapping[str, SyncerError]:
-        """Return why sites are not synced here, of these configs by path: they are another host's, or of no fleet."""
+        """Return why sites are not synced here, of these configs by path: they are another host's, or of no fleet.
+
+        `are_all`: no other config is there, so the host gives up all other sites.
+        """
         refused: dict[str, SyncerError] = {}
         for path, read in reads.items():
             if read.config.ledger_place != self._place:
@@ -95,46 +106,71 @@ class JoinedHost:
         for path, read in ours.items():
             name = read.config.site_name
             if name in owners:
-                refused[path] = SiteElsewhere(f"The site {name} is synced on {owners[name]}, so not here")
+                refused[path] = NotSyncedHere(f"The site {name} is synced on {owners[name]}, so not here")
         return refused
 
-    def missing(self, path: str, config: Config) -> SyncerError | None:
-        """Return why a site that is only in git is not here yet; have it cloned. It touches the site's disk."""
+    def ensure_cloned(self, path: str, config: Config) -> SyncerError | None:
+        """Return why a site that is only in git is not here yet; have it cloned. It touches the site's disk.
+
+        A clone of the remote that the config had before is ended.
+        """
         remote, site = config.git.remote, config.site
-        if ":" not in remote:
+        if not config.git.remote_is_url:
             return None
-        cloning = self._clones.get(site)
-        if cloning and cloning.done():
-            cloning = None
-            self._note_end(site, self._clones.pop(site).exception())
-        if os.path.lexists(site):
-            if os.path.lexists(site / ".git"):
+        clone = self._clones.get(site)
+        if clone and clone.remote != remote:
+            clone.stop.set()
+        has_ended, exists = bool(clone and clone.future.done()), os.path.lexists(site)
+        if clone and has_ended and (clone.remote == remote or not exists):
+            self._note_end(site, self._clones.pop(site))
+            clone = None
+        if exists and (has_ended or not clone):
+            if not clone and os.path.lexists(site / ".git"):
                 return None
             return StateError(
                 f"{path}: {site} exists and is no clone of {remote}; rename it, to have that cloned there"
             )
-        if not self.view().is_current:
+        return self._not_here(path, config, clone)
+
+    def _not_here(self, path: str, config: Config, clone: _Clone | None) -> SyncerError:
+        """Return why a site is not here, of which this clone is being made, if any; begin it if it is time."""
+        remote, site = config.git.remote, config.site
+        if not clone and not self.view().is_current:
             return LedgerUnreachable(
-                f"{path}: the site is not here, and the server cannot say whether it is another host's"
+                f"{path}: the site is not cloned yet, because the database that knows whose it is cannot be reached;"
+                " that is tried again by itself"
             )
         failure = self._failures.get(site)
-        running = sum(not each.done() for each in self._clones.values())
-        if not cloning and running < CLONES_AT_ONCE and (not failure or time.monotonic() >= failure.next_try):
-            from syncer.git.clone import clone
-
-            cloning = self._clones[site] = call_aside(partial(clone, remote, site, self._stop.is_set), thread="clone")
-            cloning.add_done_callback(lambda _: self._look_again())
+        if failure and failure.remote != remote:
+            failure = None
+        running = sum(not each.future.done() for each in list(self._clones.values()))
+        if not clone and running < CLONES_AT_ONCE and (not failure or time.monotonic() >= failure.next_try):
+            clone = self._begin_clone(site, remote)
         if failure:
             return StateError(f"{path}: {failure.why}")
-        what = "is being cloned" if cloning else "waits to be cloned"
-        return SiteElsewhere(f"The site {config.site_name} {what} from {remote}")
+        what = "is being cloned" if clone and clone.remote == remote else "waits to be cloned"
+        return NotSyncedHere(f"The site {config.site_name} {what} from {remote}")
 
-    def _note_end(self, site: Path, error: BaseException | None) -> None:
+    def forget_failures(self) -> None:
+        """Let clones that failed be tried again at once."""
+        self._failures.clear()
+
+    def _begin_clone(self, site: Path, remote: str) -> _Clone:
+        from syncer.git.clone import clone
+
+        stop = StopSignal()
+        begun = _Clone(remote, stop, call_aside(partial(clone, remote, site, stop.is_set), thread="clone"))
+        self._clones[site] = begun
+        begun.future.add_done_callback(lambda _: self._look_again())
+        return begun
+
+    def _note_end(self, site: Path, clone: _Clone) -> None:
         before = self._failures.pop(site, None)
-        if error:
-            times = before.times + 1 if before else 1
+        error = clone.future.exception()
+        if error and not clone.stop.is_set():
+            times = before.times + 1 if before and before.remote == clone.remote else 1
             pause = min(CLONE_RETRY_SECONDS * 2 ** (times - 1), LONGEST_CLONE_RETRY_SECONDS)
-            self._failures[site] = _Failure(str(error), times, time.monotonic() + pause)
+            self._failures[site] = _Failure(clone.remote, str(error), times, time.monotonic() + pause)
 
     def note_left_out(self, reasons: Mapping[str, str]) -> None:
         """Let the other hosts know why sites are not synced here, by name."""
@@ -143,10 +179,3 @@ class JoinedHost:
     def view(self) -> FleetView:
         """Return what is known of the fleet, from memory. Safe in any thread."""
         return self._worker.view
-
-
-def run_worker(settings: Settings, host: str | None, sites_at_once: int) -> None:
-    """Run the daemon of these sites as a host of their fleet. Raises UsageError, ConfigError and StateError."""
-    require_packages("psycopg", "procrastinate")
-    several = replace(settings, several=True)
-    run_daemon(several, sites_at_once, JoinedHost(fleet_place(several), host_name(host)))

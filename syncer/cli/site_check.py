@@ -59,9 +59,8 @@ def findings_of(
 ) -> Iterator[Finding]:
     """Yield what is found in a site whose config is valid; `serves`: its `status_page` is the one of the daemon."""
     from syncer.check.findings import Finding, Level
-    from syncer.check.in_fleet import is_to_be_cloned
     from syncer.check.pages import check_generator
-    from syncer.check.setup import check
+    from syncer.check.setup import check, is_to_be_cloned
     from syncer.cli.log_setup import REDACTOR
 
     yield Finding("config", Level.OK, f"{settings.config_path} is valid")

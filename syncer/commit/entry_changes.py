@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Container, Iterable, Iterator
+from shlex import quote
 
 from syncer.commit.compare import ValueDifference
 from syncer.content.walk import Candidate
@@ -64,8 +65,8 @@ def describe_refused(repository: Repository, commit: str, files: Iterable[tuple[
         elif staged(repository, commit, path).get(path, NO_BLOB) is None:
             yield (
                 f"{safe(candidate.path)} is staged for removal or has a conflict in git, so its counts are not"
-                f" committed; commit the removal or run `git reset {safe(candidate.path)}`, and the next sync commits"
-                " the file"
+                f" committed; commit the removal or run `git reset {quote(safe(candidate.path))}`, and the next sync"
+                " commits the file"
             )
         elif not is_own(b"".join(read_blobs(repository, [f"{commit}:{path}"]))) and not filtered(repository, [path]):
             yield (

@@ -1,6 +1,8 @@
-"""Takes over what others pushed, in a clone in which nobody works: before a sync looks at the pages."""
+"""Pulls what others pushed, in a clone in which nobody works: before a sync looks at the pages."""
 
 from __future__ import annotations
+
+from shlex import quote
 
 from syncer.commit.build import Author, commit_counts, require_tip
 from syncer.commit.message import Wording, form
@@ -9,7 +11,6 @@ from syncer.commit.push import rebuild
 from syncer.commit.uncommitted import CommitScope
 from syncer.errors import GitError
 from syncer.git.advance import move_with_tree, settle
-from syncer.git.clone import CLONE_TIMEOUT
 from syncer.git.remote import Remote, commits_since, fetch, fork_point, upstream_of
 from syncer.wording import counted
 
@@ -22,7 +23,7 @@ def follow(scope: CommitScope, remote: Remote, wording: Wording, author: Author)
     """
     repository = scope.repository
     settle(repository)
-    upstream = fetch(repository, remote, require_tip(repository).branch, timeout=CLONE_TIMEOUT)
+    upstream = fetch(repository, remote, require_tip(repository).branch)
     try:
         _move(scope, remote, upstream, wording, author)
     except GitError:
@@ -44,9 +45,10 @@ def _move(scope: CommitScope, remote: Remote, upstream: str, wording: Wording, a
         return
     found = sort_out(scope, commits, form(wording.template), None)
     if found.others:
-        name = upstream_of(repository, remote, tip.branch).removeprefix("refs/heads/")
+        name = quote(upstream_of(repository, remote, tip.branch).removeprefix("refs/heads/"))
+        place = quote(remote.name)
         raise GitError(
             f"{repository.top} has {counted(found.others, 'commit')} of yours that {remote.name} does not have; run"
-            f" `git pull --rebase {remote.name} {name}` there, then `git push {remote.name} HEAD:{name}`"
+            f" `git pull --rebase {place} {name}` there, then `git push {place} HEAD:{name}`"
         )
     rebuild(scope, tip, upstream, wording, author, base=base)

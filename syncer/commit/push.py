@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from shlex import quote
 
 from syncer.commit.build import Author, build, require_tip
 from syncer.commit.message import Wording, form
@@ -56,12 +57,13 @@ def _require_own(scope: CommitScope, remote: Remote, tip: Tip, template: str | N
         if upstream:
             found = sort_out(scope, unpushed(repository, remote, tip), form(template), made_now)
     if found.others:
-        name = upstream_of(repository, remote, tip.branch).removeprefix("refs/heads/")
+        name = quote(upstream_of(repository, remote, tip.branch).removeprefix("refs/heads/"))
+        place = quote(remote.name)
         what = f"your branch has {counted(found.others, 'commit')} of yours that {remote.name} does not have; run"
         if upstream and not descends_from(repository, tip.commit, upstream):
-            what = f"your branch and {remote.name} have diverged; run `git pull --rebase {remote.name} {name}`, then"
+            what = f"your branch and {remote.name} have diverged; run `git pull --rebase {place} {name}`, then"
         also = f" ({describe_claimed(found.claimed)})" if found.claimed else ""
-        raise GitError(f"{what} `git push {remote.name} HEAD:{name}`, which pushes the counts too{also}")
+        raise GitError(f"{what} `git push {place} HEAD:{name}`, which pushes the counts too{also}")
     return found.own > 0
 
 

@@ -229,6 +229,11 @@ class Git(Section):
         examples=["Counts <counts@example.org>"],
     )
 
+    @property
+    def remote_is_url(self) -> bool:
+        """Whether the remote is named by its URL: nobody but syncer works in the clone, and only it pulls there."""
+        return ":" in self.remote
+
     @model_validator(mode="after")
     def _push_commits(self) -> Self:
         if self.push and not self.commit:

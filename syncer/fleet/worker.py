@@ -69,7 +69,7 @@ class WorkerEnvironment:
     clock: Callable[[], datetime]
     sites: Callable[[], Mapping[str, Control]]
     """The sites of the daemon, by their names."""
-    owners_changed: Callable[[], None]
+    look_again: Callable[[], None]
     """Called when another host took a site, or one is free."""
     drained: Callable[[], None]
     """Called when the worker is to drain, and no sync runs any more."""
@@ -283,7 +283,7 @@ class FleetWorker:
             self._owners, self._answered = owners, max(self._answered, asked)
             self._lock.notify_all()
         if is_news and not waits:
-            self._environment.owners_changed()
+            self._environment.look_again()
 
     def _leave_all(self) -> None:
         """Sync none of the sites: another machine may be called as this one, and have copies of them."""

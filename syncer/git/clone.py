@@ -13,14 +13,12 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from syncer.errors import GitError
+from syncer.git.remote import TRANSPORTS
 from syncer.git.run import git, git_or_none
 from syncer.own_files import libc
 
 CLONE_TIMEOUT = 1800
 """Seconds that a clone may take."""
-
-TRANSPORTS = "file:https:ssh"
-"""What git may use, also after a redirect, or where its own settings replace the URL."""
 
 
 def clone(url: str, directory: Path, cancelled: Callable[[], bool]) -> None:
@@ -40,13 +38,15 @@ def clone(url: str, directory: Path, cancelled: Callable[[], bool]) -> None:
             git(
                 directory.parent, "clone", "--quiet", "--origin=origin", "--single-branch", "--no-tags", "--template=",
                 "--no-recurse-submodules", "--config=core.logAllRefUpdates=true", "--", url, str(temporary),
-                variables={"GIT_ALLOW_PROTOCOL": TRANSPORTS}, timeout=CLONE_TIMEOUT, stopped=cancelled,
+                variables=TRANSPORTS, timeout=CLONE_TIMEOUT, stopped=cancelled,
             )  # fmt: skip
             if git_or_none(temporary, "rev-parse", "--quiet", "--verify", "HEAD^{commit}") is None:
                 raise GitError(f"{url} has no commit on its default branch; push the site there first")
             if git_or_none(temporary, "symbolic-ref", "--quiet", "HEAD") is None:
                 raise GitError(f"{url} has no default branch: its HEAD is a commit; let it be a branch")
             _flush(temporary)  # the whole file system, before the name says that the clone is whole
+            if cancelled():
+                raise GitError(f"the clone of {url} was stopped")
             temporary.rename(directory)
             _flush(directory.parent)
     except OSError as error:

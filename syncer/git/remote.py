@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
+from shlex import quote
 from typing import NamedTuple
 
 from syncer.errors import GitError
@@ -19,6 +20,11 @@ PUSHED_BEFORE = re.compile(
 )
 """Git's message if another push came first; messages of the remote's hooks start differently."""
 
+TRANSPORTS = {"GIT_ALLOW_PROTOCOL": "file:https:ssh"}
+"""What git may use for a remote that the config names by its URL, also after a redirect, or where its own settings
+replace the URL.
+"""
+
 
 class Remote(NamedTuple):
     """Where commits are pushed to."""
@@ -28,6 +34,8 @@ class Remote(NamedTuple):
     """Whether to stop a push or a fetch early."""
     require_owner: Callable[[], None] = lambda: None
     """Called right before each push; raises GitError if another host owns the site."""
+    variables: Mapping[str, str] | None = None
+    """Of git where it contacts the remote."""
 
 
 class PushRejected(GitError):
@@ -42,29 +50,30 @@ def upstream_of(repository: Repository, remote: Remote, branch: str) -> str:
     return branch
 
 
-def find_remote(repository: Repository, place: str) -> str | None:
-    """Return the name of the remote that has this name or, with a colon in it, this URL; None if there is none.
+def find_remote(repository: Repository, place: str, *, is_url: bool) -> str | None:
+    """Return the name of the remote that has this name or, if it is one, this URL; None if there is none.
 
     Raises GitError.
     """
-    if ":" not in place:
+    if not is_url:
         return place if place in git(repository.top, "remote").splitlines() else None
     settings = git_or_none(repository.top, "config", "-z", "--get-regexp", r"^remote\..*\.url$") or ""
     named = (setting.partition("\n") for setting in settings.split("\0"))
     return next((key.removeprefix("remote.").removesuffix(".url") for key, _, url in named if url == place), None)
 
 
-def require_remote(repository: Repository, place: str) -> str:
+def require_remote(repository: Repository, place: str, *, is_url: bool) -> str:
     """Return the name of the remote that has this name or this URL. Raises GitError if there is none."""
-    name = find_remote(repository, place)
-    if name is None and ":" in place:
+    name = find_remote(repository, place, is_url=is_url)
+    if name is None and is_url:
         raise GitError(
-            f"no remote has the URL {place}; run `git remote set-url origin {place}`, or correct `git.remote` in the"
-            " config"
+            f"no remote has the URL {place}; run `git remote set-url origin {quote(place)}`, or correct `git.remote` in"
+            " the config"
         )
     if name is None:
         raise GitError(
-            f"there is no remote called {place}; run `git remote add {place} URL`, or set `git.remote` in the config"
+            f"there is no remote called {place}; run `git remote add {quote(place)} URL`, or set `git.remote` in the"
+            " config"
         )
     return name
 
@@ -95,9 +104,7 @@ def push(repository: Repository, remote: Remote, tip: Tip) -> None:
     try:
         _push(repository, remote, f"{tip.commit}:{target}", *lease)
     except PushRejected:
-        if not known or git(
-            repository.top, "ls-remote", remote.name, target, timeout=NETWORK_TIMEOUT, stopped=remote.stopped
-        ):
+        if not known or _contact(repository, remote, "ls-remote", remote.name, target):
             raise
         _push(repository, remote, f"{tip.commit}:{target}", f"--force-with-lease={target}:")
     with suppress(GitError):  # git does this only if the remote has a fetch setting; another fetch may be running
@@ -107,20 +114,20 @@ def push(repository: Repository, remote: Remote, tip: Tip) -> None:
 def _push(repository: Repository, remote: Remote, refspec: str, *options: str) -> None:
     remote.require_owner()
     try:
-        git(repository.top, "push", "--no-verify", "--no-follow-tags", "--recurse-submodules=no", *options, remote.name,
-            refspec, timeout=NETWORK_TIMEOUT, stopped=remote.stopped)  # fmt: skip
+        _contact(repository, remote, "push", "--no-verify", "--no-follow-tags", "--recurse-submodules=no", *options,
+                 remote.name, refspec)  # fmt: skip
     except GitError as error:
         if PUSHED_BEFORE.search(str(error)):
             raise PushRejected(str(error)) from error
         raise
 
 
-def fetch(repository: Repository, remote: Remote, branch: str, timeout: int = NETWORK_TIMEOUT) -> str:
-    """Fetch the branch that this one tracks, in so many seconds; return its newest commit. Raises GitError."""
+def fetch(repository: Repository, remote: Remote, branch: str) -> str:
+    """Fetch the branch that this one tracks; return its newest commit. Raises GitError."""
     name = upstream_of(repository, remote, branch)
     known = _known(remote, name)
-    git(repository.top, "fetch", "--quiet", "--no-tags", "--no-recurse-submodules", "--no-write-fetch-head",
-        remote.name, f"+{name}:{known}", timeout=timeout, stopped=remote.stopped)  # fmt: skip
+    _contact(repository, remote, "fetch", "--quiet", "--no-tags", "--no-recurse-submodules", "--no-write-fetch-head",
+             remote.name, f"+{name}:{known}")  # fmt: skip
     return git(repository.top, "rev-parse", "--verify", f"{known}^{{commit}}").strip()
 
 
@@ -145,6 +152,10 @@ def common(repository: Repository, commit: str, other: str) -> str:
     if found is None:
         raise GitError("the remote's branch has no commit in common with the one here; clone the remote again")
     return found
+
+
+def _contact(repository: Repository, remote: Remote, *words: str) -> str:
+    return git(repository.top, *words, variables=remote.variables, timeout=NETWORK_TIMEOUT, stopped=remote.stopped)
 
 
 def _known(remote: Remote, name: str) -> str:

@@ -117,7 +117,7 @@ def look(config: Config, paths: Collection[str]) -> Review:
         Problem(ProblemKind.NOT_COMMITTED, "git", text) for text in (*unseen, *refused_data_files(scope, head))
     ]
     tip = tip_of(scope.repository) if config.git.push and not paths else None
-    name = find_remote(scope.repository, config.git.remote) if tip else None
+    name = _pushed_to(config, scope) if tip else None
     if tip and name:
         commits = unpushed(scope.repository, Remote(name, lambda: False), tip)
         claimed = sort_out(scope, commits, form(config.git.message), made_now=None).claimed
@@ -135,11 +135,15 @@ def is_pushed(config: Config) -> bool:
     """Whether all that syncer wrote is committed and pushed, as far as git knows here. Raises StateError."""
     with suppress(GitError):  # then the next sync says what is wrong
         scope = scope_of(config, ())
-        tip, name = tip_of(scope.repository), find_remote(scope.repository, config.git.remote)
+        tip, name = tip_of(scope.repository), _pushed_to(config, scope)
         if tip and name and not unpushed(scope.repository, Remote(name, lambda: False), tip):
             waiting = waiting_since(scope, tip.commit)
             return not any(file.unidentified or any(write for _, _, write in file.counts) for file in waiting)
     return False
+
+
+def _pushed_to(config: Config, scope: CommitScope) -> str | None:
+    return find_remote(scope.repository, config.git.remote, is_url=config.git.remote_is_url)
 
 
 def scope_of(config: Config, paths: Iterable[str]) -> CommitScope:

@@ -3,7 +3,7 @@
 Each stage is a function, with the file that it is in, and what it calls for the work itself.
 
     open_for_writing    sync/open_state       takes the lock, and settles what a crash left behind; not in a dry run
-    | take_over         sync/publish          what others pushed, if the config has the remote's URL (commit/follow)
+    | pull              sync/publish          what others pushed, if the config has the remote's URL (commit/follow)
     | open_data_file    sync/write_data_file  the counts in the data file, if `write.to` says that they are there
     | _scan             sync/make             the pages with their videos and counts (content/walk, content/scan)
     | begin_sync        state/syncs           the sync's number in the state
@@ -105,10 +105,15 @@ def make_sync(
     matches nothing), ContentGone, StateError, Locked, and Stopped (cancelled before anything was done).
     """
     site = os.path.realpath(config.site)
-    follows = ":" in config.git.remote and not options.dry_run  # only a URL has one
-    if not follows:
+    pulls = config.git.push and config.git.remote_is_url and not options.dry_run
+    if not pulls:
         require_directories(config)
-    if config.write.file is not None and not follows:  # before anything is written, the state included
+    elif isinstance(config.ledger_place, str) and not os.path.lexists(config.site):
+        raise StateError(
+            f"The site's directory {config.site} is missing; start `syncer fleet worker`, which clones"
+            f" {config.git.remote} there, mount its disk, or correct `site` in the config"
+        )
+    if config.write.file is not None and not pulls:  # before anything is written, the state included
         from syncer.content.data_file import read_data_file
 
         read_data_file(site, config.write.file, config.collection_models())
@@ -122,10 +127,10 @@ def make_sync(
         try:
             with open_for_writing(config, clock=environment.clock, sleep=environment.sleep, lost=lost) as state:
                 sync = begin(config, options, environment, listener, state, started=started)
-                if follows:
-                    from syncer.sync.publish import take_over
+                if pulls:
+                    from syncer.sync.publish import pull
 
-                    take_over(sync)
+                    pull(sync)
                     require_directories(config)
                 report = _sync_with_ledger(sync)
                 try:

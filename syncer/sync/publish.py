@@ -18,9 +18,10 @@ from syncer.content.walk import Candidate, candidate_of, walk_written, with_pare
 from syncer.diff_log.lines import LOG
 from syncer.errors import GitError
 from syncer.git.objects import tidy
-from syncer.git.remote import Remote, require_remote
+from syncer.git.remote import TRANSPORTS, Remote, require_remote
 from syncer.git.repository import find_repository, repositories_within
 from syncer.model import Problem, ProblemKind, VideoId
+from syncer.state.ledger_place import require_packages
 from syncer.state.mappings import with_former
 from syncer.state.naming_pages import count_pages_of
 from syncer.sync.options import Sync
@@ -67,13 +68,13 @@ def publish(sync: Sync, pages: Pages, missing: Iterable[VideoId]) -> None:
         tally.problems.append(Problem(kind, "git", f"{error}"))
 
 
-def take_over(sync: Sync) -> None:
-    """Take over what others pushed, before a sync looks at the pages. If that fails, the sync pushes nothing either."""
+def pull(sync: Sync) -> None:
+    """Pull what others pushed, before a sync looks at the pages. If that fails, the sync pushes nothing either."""
     try:
         scope = _scope(sync, None)
         follow(scope, _remote(sync, scope), _wording(sync, ()), Author(sync.config.git.author))
     except (GitError, OSError) as error:
-        what = f"what others pushed was not taken over, so this sync pushes nothing: {error}"
+        what = f"what others pushed could not be pulled, so this sync pushes nothing: {error}"
         sync.tally.problems.append(Problem(ProblemKind.NOT_PUSHED, "git", what))
 
 
@@ -82,14 +83,20 @@ def _wording(sync: Sync, missing: Iterable[VideoId]) -> Wording:
 
 
 def _remote(sync: Sync, scope: CommitScope) -> Remote:
-    """Return where the site is pushed, if this host still owns it. Raises GitError if there is no such remote."""
-    name, cancelled = require_remote(scope.repository, sync.config.git.remote), sync.environment.cancelled
+    """Return where the site is pushed, if this host still owns it.
+
+    Raises GitError if there is no such remote, and StateError if what asks for the owner is not installed.
+    """
+    settings, cancelled = sync.config.git, sync.environment.cancelled
+    name = require_remote(scope.repository, settings.remote, is_url=settings.remote_is_url)
+    variables = TRANSPORTS if settings.remote_is_url else None
     place = sync.config.ledger_place
     if place is None or isinstance(place, Path):
-        return Remote(name, cancelled)
+        return Remote(name, cancelled, variables=variables)
+    require_packages("psycopg")
     from syncer.sync.site_owner import require_owner
 
-    return Remote(name, cancelled, partial(require_owner, place, sync.config.site_name, sync.site))
+    return Remote(name, cancelled, partial(require_owner, place, sync.config.site_name, sync.site), variables)
 
 
 def _scope(sync: Sync, pages: Pages | None) -> CommitScope:

@@ -1,4 +1,4 @@
-"""A sync that is killed, or refused, at any step in git while it takes over what others pushed."""
+"""A sync that is killed, or refused, at any step in git while it pulls what others pushed."""
 
 from __future__ import annotations
 
@@ -93,9 +93,9 @@ def made(request: pytest.FixtureRequest, memory: Path) -> Iterator[Clone]:
 
 
 @pytest.mark.parametrize("how", ["kill", "ENOSPC"])
-def test_a_sync_that_ends_at_any_step_of_its_take_over_is_made_good_by_the_next_one(made: Clone, how: str) -> None:
+def test_a_sync_that_ends_at_any_step_of_its_pull_is_made_good_by_the_next_one(made: Clone, how: str) -> None:
     made.assert_recovers_at_any_step(how, SAMPLE)
 
 
-def test_a_file_that_a_killed_take_over_wrote_half_is_written_whole_by_the_next_sync(made: Clone) -> None:
+def test_a_file_that_a_killed_pull_wrote_half_is_written_whole_by_the_next_sync(made: Clone) -> None:
     made.assert_repairs_a_torn_file(0)
