@@ -22,12 +22,18 @@ from procrastinate.exceptions import AlreadyEnqueued, ConnectorException, Procra
 from procrastinate.jobs import Job, Status
 from procrastinate.retry import BaseRetryStrategy, RetryDecision
 from procrastinate.schema import SchemaManager
-from psycopg.conninfo import conninfo_to_dict
 
 from syncer.errors import LedgerUnreachable
 from syncer.model import ServerAddress
 from syncer.state.fleet_tables import QUEUE_SCHEMA
-from syncer.state.ledger_connection import IDLE_SECONDS, LOCK_SECONDS, STATEMENT_SECONDS, connection_options, explained
+from syncer.state.ledger_connection import (
+    IDLE_SECONDS,
+    LOCK_SECONDS,
+    STATEMENT_SECONDS,
+    connection_options,
+    explained,
+    with_settings,
+)
 from syncer.wording import safe
 
 UNDEFINED_TABLE: Final = "42P01"
@@ -113,9 +119,7 @@ class Queue:
             "default_transaction_read_only": "off",
             "datestyle": "ISO",
         }
-        given = conninfo_to_dict(place).get("options") or os.environ.get("PGOPTIONS", "")
-        options = " ".join([str(given), *(f"-c {name}={text}" for name, text in settings.items())])
-        kwargs = {**connection_options(), "options": options}
+        kwargs = {**connection_options(), "options": with_settings(place, settings)}
         app = App(
             connector=PsycopgConnector(conninfo=place, min_size=1, max_size=2, configure=configure, kwargs=kwargs)
         )

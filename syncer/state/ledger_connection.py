@@ -15,6 +15,7 @@ from typing import Any, Final
 
 import psycopg
 from psycopg import errors
+from psycopg.conninfo import conninfo_to_dict
 from psycopg.pq import TransactionStatus
 
 from syncer.errors import LedgerUnreachable, StateError
@@ -139,6 +140,12 @@ def connection_options() -> dict[str, Any]:  # as psycopg takes them
         "connect_timeout": CONNECT_SECONDS,
         **({"password": password} if password else {}),
     }
+
+
+def with_settings(place: ServerAddress, settings: Mapping[str, str]) -> str:
+    """Return the options of a connection: those of the address or the environment, and these settings."""
+    given = conninfo_to_dict(place).get("options") or os.environ.get("PGOPTIONS", "")
+    return " ".join([str(given), *(f"-c {name}={text}" for name, text in settings.items())])
 
 
 def find_password(environ: Mapping[str, str]) -> str | None:
