@@ -401,7 +401,7 @@ def test_a_site_only_in_git_is_not_cloned_while_nobody_can_say_whose_it_is(
     postgres.stop()
     try:
         with fleet.worker("a") as worker:
-            assert "cannot say whether it is another host's" in worker.until("Site left out")
+            assert "the database that knows whose it is cannot be reached" in worker.until("Site left out")
             if others:
                 synced(worker, "shop")
             assert not blog.root.exists()

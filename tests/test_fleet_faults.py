@@ -50,7 +50,8 @@ def test_where_the_server_was_away_for_a_day_or_its_clock_has_jumped_no_host_los
         assert tables.claim("b", {"blog": "/srv/blog"}, only=True) == {"blog": "a"}
         fleet.change(postgres, "UPDATE syncer.hosts SET steady = steady - 121 WHERE host = 'b'")
         assert tables.claim("b", {"blog": "/srv/blog"}, only=True) == {}, "host a is silent indeed"
-        tables.release("b")
+        tables.leave("b", "b")
+        assert tables.release("b")
         assert tables.take_host("a", "a", "1")
         assert tables.claim("a", {"blog": "/srv/blog"}, only=True) == {}, "what is given up can be had at once"
 
