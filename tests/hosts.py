@@ -24,6 +24,7 @@ QUICKLY = f"""{HASTY}
 from syncer.fleet import worker
 worker.BEAT_SECONDS = worker.RETRY_SECONDS = 0.2
 worker.WAIT_SECONDS = 2.0
+worker.GIVE_UP_SECONDS = 0.0
 from syncer.state import fleet_tables
 fleet_tables.STEADY_SECONDS = 0
 """

@@ -86,6 +86,23 @@ def test_a_host_whose_configs_all_vanish_keeps_its_sites(fleet: Fleet) -> None:
         synced(worker, "blog")
 
 
+def test_a_site_whose_config_is_away_for_a_moment_stays(fleet: Fleet) -> None:
+    """As in a deploy that replaces the configs one by one."""
+    shop = fleet.site("a", "shop", schedule=NEVER)
+    fleet.site("a", "blog", schedule=NEVER)
+    known = "SELECT site FROM syncer.fleet_sites WHERE last_sync IS NOT NULL ORDER BY 1"
+    with fleet.worker("a", first=f"{QUICKLY}\nworker.GIVE_UP_SECONDS = 60.0\n") as worker:
+        until(lambda: fleet.rows(known) == [("blog",), ("shop",)])
+        away = shop.config.rename(shop.config.with_suffix(".away"))
+        worker.until("No longer synced")
+        beats = "SELECT seen FROM syncer.hosts"
+        seen = fleet.rows(beats)
+        until(lambda: fleet.rows(beats) != seen)
+        assert fleet.rows(known) == [("blog",), ("shop",)]
+        away.rename(shop.config)
+        worker.until("shop: Next sync")
+
+
 def test_a_worker_that_has_lost_its_name_touches_nothing_of_its_successor(fleet: Fleet, postgres: PostgreSQL) -> None:
     import psycopg
 

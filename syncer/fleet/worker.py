@@ -52,6 +52,9 @@ FOLLOW_SECONDS: Final = 0.1
 END_SECONDS: Final = 5.0
 """How long a queue that is lost gets to give up."""
 
+GIVE_UP_SECONDS: Final = 10.0
+"""How long a config must be away until the site is given up: a deploy may replace the configs one by one."""
+
 CLEAN_SECONDS: Final = 24 * 3600.0
 """How often old jobs are deleted."""
 
@@ -112,6 +115,10 @@ class FleetWorker:
         """The sites of the jobs that are in hand."""
         self._reported: Mapping[str, DaemonState | str] = {}
         """What was said of each site: how it is, or why it is left out."""
+        self._claimed: Mapping[str, str] = {}
+        """The paths at the last beat."""
+        self._claimed_since = 0.0
+        """Since when they have been these, by the clock of the loop."""
         self._failure: StateError | None = None
         """What is wrong with the queue, which only a new connection can repair."""
         self._deferring: set[asyncio.Task[None]] = set()
@@ -249,6 +256,9 @@ class FleetWorker:
         """Say that this host is alive and how its sites are; hear which are another host's, and how the others are."""
         with self._lock:
             asked, paths, are_all = self._asked, self._paths, self._are_all
+        if paths is not self._claimed:
+            self._claimed, self._claimed_since = paths, self._loop.time()
+        only = are_all and self._loop.time() - self._claimed_since >= GIVE_UP_SECONDS
         now, sites = self._environment.clock(), self._environment.sites()
         running = {name: replace(control.state(), progress=None) for name, control in sites.items()}
         states: Mapping[str, DaemonState | str] = {**(self._left_out or {}), **running}
@@ -258,7 +268,7 @@ class FleetWorker:
             draining = tables.beat(self._host, self._id)
             if draining is None:
                 raise StateError(f"The host {self._host} was removed, or another worker has its name")
-            owners = tables.claim(self._host, paths, only=are_all)
+            owners = tables.claim(self._host, paths, only=only)
             tables.report(self._host, news)
             return draining, owners, tables.look()
 

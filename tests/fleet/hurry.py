@@ -33,6 +33,7 @@ SECONDS: Mapping[str, float] = {
     "OWNERS_SECONDS": 3,
     "DEFER_SECONDS": 1.5,
     "WAIT_SECONDS": 4.0,
+    "GIVE_UP_SECONDS": IMMEDIATE,
     "END_SECONDS": 1.5,
     "FETCH_SECONDS": 1.0,
     "SHUTDOWN_SECONDS": 1.0,
