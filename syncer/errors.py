@@ -114,6 +114,10 @@ class NoDaemon(SyncerError):
     kind = "no-daemon"
 
 
+class NameTaken(StateError):
+    """Another machine of the fleet is called as this one. It may have copies of the sites, so this one syncs none."""
+
+
 class NotSyncedHere(SyncerError):
     """Another host of the fleet syncs the site, or it is still to be cloned here: nothing is wrong."""
 

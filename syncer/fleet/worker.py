@@ -19,7 +19,7 @@ from uuid import uuid4
 
 from syncer import __version__
 from syncer.control import Control, DaemonState
-from syncer.errors import StateError, SyncerError
+from syncer.errors import NameTaken, StateError, SyncerError
 from syncer.fleet.queue import Queue, newest_migration
 from syncer.fleet.site_report import answer_of, no_sync, report_of
 from syncer.model import ServerAddress
@@ -61,10 +61,6 @@ CLEAN_SECONDS: Final = 24 * 3600.0
 log = logging.getLogger("syncer.daemon")
 
 
-class _NameTaken(StateError):
-    """Another machine may be called as this one, and have copies of its sites, so this one syncs nothing."""
-
-
 @dataclass(frozen=True, slots=True)
 class WorkerEnvironment:
     """What the worker needs from the daemon. All is safe in any thread."""
@@ -93,6 +89,8 @@ class FleetWorker:
         """The sites that the host may sync: their paths, by name."""
         self._are_all = False
         """Whether the host has no other sites."""
+        self._replaced = 0.0
+        """When that was said, by the clock of the loop."""
         self._owners: Mapping[str, str] = {}
         """The hosts of those that are another's."""
         self._asked = 0
@@ -115,10 +113,6 @@ class FleetWorker:
         """The sites of the jobs that are in hand."""
         self._reported: Mapping[str, DaemonState | str] = {}
         """What was said of each site: how it is, or why it is left out."""
-        self._claimed: Mapping[str, str] = {}
-        """The paths at the last beat."""
-        self._claimed_since = 0.0
-        """Since when they have been these, by the clock of the loop."""
         self._failure: StateError | None = None
         """What is wrong with the queue, which only a new connection can repair."""
         self._deferring: set[asyncio.Task[None]] = set()
@@ -147,7 +141,7 @@ class FleetWorker:
         with self._lock:
             if paths == self._paths and are_all == self._are_all:
                 return self._owners
-            self._paths, self._are_all = dict(paths), are_all
+            self._paths, self._are_all, self._replaced = dict(paths), are_all, self._loop.time()
             self._asked += 1
             asked = self._asked
             self._call(self._wake.set)
@@ -205,7 +199,7 @@ class FleetWorker:
             await asyncio.to_thread(tables.require_queue, newest_migration())
             if not await asyncio.to_thread(tables.take_host, self._host, self._id, __version__):
                 self._leave_all()
-                raise _NameTaken(f"Another worker is called {self._host}. Give this one another name")
+                raise NameTaken(f"Another worker is called {self._host}. Give this one another name")
             self._reported, self._failure = {}, None
             async with Queue.opened(self._place, self._host) as queue:
                 work: asyncio.Task[None] | None = None
@@ -255,10 +249,8 @@ class FleetWorker:
     async def _beat(self, tables: FleetTables) -> None:
         """Say that this host is alive and how its sites are; hear which are another host's, and how the others are."""
         with self._lock:
-            asked, paths, are_all = self._asked, self._paths, self._are_all
-        if paths is not self._claimed:
-            self._claimed, self._claimed_since = paths, self._loop.time()
-        only = are_all and self._loop.time() - self._claimed_since >= GIVE_UP_SECONDS
+            asked, paths = self._asked, self._paths
+            only = self._are_all and self._loop.time() - self._replaced >= GIVE_UP_SECONDS
         now, sites = self._environment.clock(), self._environment.sites()
         running = {name: replace(control.state(), progress=None) for name, control in sites.items()}
         states: Mapping[str, DaemonState | str] = {**(self._left_out or {}), **running}
@@ -307,7 +299,7 @@ class FleetWorker:
         text = "The server does not answer" if is_slow else safe(str(error).strip()) or type(error).__name__
         before, known = self.view.outage, isinstance(error, SyncerError | OSError)
         since = before.since if before else self._environment.clock()
-        outage = Outage(since, text, syncs_continue=not isinstance(error, _NameTaken))
+        outage = Outage(since, text, syncs_continue=not isinstance(error, NameTaken))
         if outage != before:
             what = "Out of the fleet: %s. %s"
             log.warning(what, text, outage.effect, exc_info=None if known else error, extra={"event": "fleet-lost"})

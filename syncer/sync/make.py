@@ -79,7 +79,7 @@ from syncer.status.buckets import cut_quotas, open_ledger
 from syncer.status.report import SyncReport, stored_json
 from syncer.sync.forget import forget_old
 from syncer.sync.open_state import begin, new_tally, open_for_writing, saved_problems, saving
-from syncer.sync.options import NO_LISTENER, Environment, Listener, Options, Sync, require_directories
+from syncer.sync.options import NO_LISTENER, Environment, Listener, Options, Sync, require_clone, require_directories
 from syncer.sync.readings import judge_window, note_held, plan_now, request_windows
 from syncer.sync.sync_log import log_ended, log_judged, log_not_forgotten, log_planned, log_unreachable, log_written
 from syncer.sync.write import finish_writing, write_pages
@@ -106,13 +106,8 @@ def make_sync(
     """
     site = os.path.realpath(config.site)
     pulls = config.git.push and config.git.remote_is_url and not options.dry_run
-    if not pulls:
-        require_directories(config)
-    elif isinstance(config.ledger_place, str) and not os.path.lexists(config.site):
-        raise StateError(
-            f"The site's directory {config.site} is missing; start `syncer fleet worker`, which clones"
-            f" {config.git.remote} there, mount its disk, or correct `site` in the config"
-        )
+    require = require_clone if pulls else require_directories
+    require(config)
     if config.write.file is not None and not pulls:  # before anything is written, the state included
         from syncer.content.data_file import read_data_file
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from syncer.control import Stage
 from syncer.decide.unconfirmed import Brake
 from syncer.diff_log.log import DiffLog
-from syncer.errors import ExitCode, FailOn, UsageError
+from syncer.errors import ExitCode, FailOn, StateError, UsageError
 from syncer.model import Bucket, Change, Count, Edit, Problem, ProblemKind, Reading, VideoId
 from syncer.state.database import Database
 from syncer.status.report import SyncReport
@@ -257,6 +257,15 @@ class Sync:
     diff_log: DiffLog | None
     """None in a dry run."""
     tally: Tally
+
+
+def require_clone(config: Config) -> None:
+    """Raise StateError where a site that is only in git is not cloned yet."""
+    if isinstance(config.ledger_place, str) and not os.path.lexists(config.site):
+        raise StateError(
+            f"The site's directory {config.site} is missing; start `syncer fleet worker`, which clones"
+            f" {config.git.remote} there, mount its disk, or correct `site` in the config"
+        )
 
 
 def require_directories(config: Config) -> None:
