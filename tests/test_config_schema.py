@@ -68,7 +68,7 @@ def definitions() -> dict[str, dict[str, object]]:
         LEAST + "youtube: {endpoint: 'http://127.0.0.1:80/', api_key_file: null}\n",
         *(LEAST + f"git: {{commit: true, push: true, remote: '{remote}'}}\n" for remote in REMOTES),
         LEAST + "quota: {ledger: ../quota.sqlite3}\n",
-        LEAST + "quota: {ledger: /srv/host=a/postgres.sqlite3}\n",
+        LEAST + "quota: {ledger: /srv/host=a/the user = b/postgres.sqlite3}\n",
         LEAST + "quota: {ledger: 'postgresql://syncer@db.example.com:5432/syncer?sslmode=verify-full'}\n",
         LEAST + "quota: {ledger: 'postgres:///syncer?host=/run/postgresql'}\n",
     ],

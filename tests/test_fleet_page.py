@@ -136,7 +136,7 @@ def test_while_the_worker_is_out_of_the_fleet_the_page_says_since_when_and_why(p
     assert "Syncs continue without the queue." in section_of(page)
     assert cells(section_of(page)) == []
     page.fleet = FleetView("a", outage=outage._replace(syncs_continue=False))
-    assert "Nothing is synced here until then." in section_of(page)
+    assert "Nothing is synced here until the name is free." in section_of(page)
     page.fleet = FleetView("a", both(), AT, outage)
     assert says in section_of(page)
     assert len(cells(section_of(page))) == 4, "what it knew"

@@ -79,7 +79,7 @@ def request_release(settings: Settings, host: str | None) -> None:
         tables.drain(name)
         silent = _wait_for_end(tables, name, stopped)
         if not tables.release(name):
-            raise UsageError(f"the worker of {name} was started again meanwhile; stop it there, and repeat this")
+            raise UsageError(f"the worker of {name} runs again; stop it there, and repeat this")
     others = f", and other hosts may take {counted(len(sites), 'site')}: {safe(', '.join(sites))}" if sites else ""
     show(f"{safe(name)} is no longer a host of the fleet{others}.")
     if silent:

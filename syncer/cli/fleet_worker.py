@@ -66,6 +66,7 @@ class FleetHost:
         """By their directories."""
         self._failures: dict[Path, _Failure] = {}
         """The last ones, by the directories."""
+        self._closing = False
 
     @contextmanager
     def joined(
@@ -83,6 +84,7 @@ class FleetHost:
         try:
             yield self._worker
         finally:
+            self._closing = True
             for clone in list(self._clones.values()):
                 clone.stop.set()
             self._worker.close()
@@ -121,7 +123,7 @@ class FleetHost:
         if clone and clone.remote != remote:
             clone.stop.set()
         has_ended, exists = bool(clone and clone.future.done()), os.path.lexists(site)
-        if clone and has_ended and (clone.remote == remote or not exists):
+        if clone and has_ended and (clone.remote == remote or not exists or clone.future.exception()):
             self._note_end(site, self._clones.pop(site))
             clone = None
         if exists and (has_ended or not clone):
@@ -137,8 +139,7 @@ class FleetHost:
         remote, site = config.git.remote, config.site
         if not clone and not self.view().is_current:
             return LedgerUnreachable(
-                f"{path}: the site is not cloned yet, because the database that knows whose it is cannot be reached;"
-                " that is tried again by itself"
+                f"{path}: the site is not cloned yet: cannot check in the database which host owns it; syncer retries"
             )
         failure = self._failures.get(site)
         if failure and failure.remote != remote:
@@ -161,6 +162,8 @@ class FleetHost:
         stop = StopSignal()
         begun = _Clone(remote, stop, call_aside(partial(clone, remote, site, stop.is_set), thread="clone"))
         self._clones[site] = begun
+        if self._closing:
+            stop.set()
         begun.future.add_done_callback(lambda _: self._look_again())
         return begun
 

@@ -129,8 +129,8 @@ def check_path(path: str) -> str:
 
 
 LEDGER_PATTERN = (
-    r"^(postgres(ql)?://(?![^@]*:.*@)|"
-    r"(?!.*://|postgres(ql)?:|(.*\s)?(dbname|host|hostaddr|passfile|password|service|user)\s*=))"
+    r"^(postgres(ql)?://(?![^@:]*:.*@)|"
+    r"(?!.*://|postgres(ql)?:|([^/]*\s)?(dbname|host|hostaddr|passfile|(ssl)?password|service|user)\s*=))"
 )
 """The path of a ledger, or the address of its server, without a password."""
 
@@ -141,14 +141,14 @@ def check_ledger(place: str) -> str:
     """Return the path of a ledger, or the address of its server, always with the same scheme."""
     scheme, _, rest = place.partition("://")
     is_address = f"{scheme}://" in _LEDGER_SCHEMES
-    if not is_address and not re.match(LEDGER_PATTERN, place, re.DOTALL):
+    if not is_address and ("://" in place or not re.match(LEDGER_PATTERN, place.lower(), re.DOTALL)):
         raise ValueError(
             "is not the address of a PostgreSQL server; write `postgresql://user@host/database`, without a password,"
             " or a path"
         )
     if not is_address:
         return check_path(place)
-    if re.match("[^@]*:.*@", rest) or re.search("(password|secret)=", unquote(rest).lower()):
+    if re.match("[^@:]*:.*@", rest) or re.search("(password|secret)=", unquote(rest).lower()):
         raise ValueError(
             "has a password, and the config is often committed; put it in the environment variable PGPASSWORD, in"
             " ~/.pgpass or the file that PGPASSFILE names, or in the systemd credential `ledger-password`, and replace"

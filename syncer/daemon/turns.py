@@ -80,7 +80,7 @@ class Turns(BaseExecutor):  # type: ignore[misc] # APScheduler has no types
                     try:
                         thread.start()
                     except RuntimeError as error:  # the system has no thread left now
-                        log.warning("Cannot begin a sync: %s. It is tried again in seconds", error)
+                        log.warning("Cannot begin a sync: %s. Retrying in a few seconds", error)
                         return
                     self._waiting.remove(turn)
                     self._running[turn.job.name] = thread

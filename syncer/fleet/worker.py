@@ -297,12 +297,13 @@ class FleetWorker:
         """Log why the server cannot be used, if that is news."""
         is_slow = isinstance(error, TimeoutError)
         text = "The server does not answer" if is_slow else safe(str(error).strip()) or type(error).__name__
-        before, known = self.view.outage, isinstance(error, SyncerError | OSError)
+        before, is_bug = self.view.outage, not isinstance(error, SyncerError | OSError)
         since = before.since if before else self._environment.clock()
-        outage = Outage(since, text, syncs_continue=not isinstance(error, NameTaken))
+        syncs_continue = not isinstance(error, NameTaken) and (before is None or before.syncs_continue)
+        outage = Outage(since, text, syncs_continue)
         if outage != before:
             what = "Out of the fleet: %s. %s"
-            log.warning(what, text, outage.effect, exc_info=None if known else error, extra={"event": "fleet-lost"})
+            log.warning(what, text, outage.effect, exc_info=is_bug, extra={"event": "fleet-lost"})
         self.view = replace(self.view, outage=outage)
 
     def _put(self, site: str, line_up: Callable[[], None]) -> None:
@@ -358,8 +359,8 @@ class FleetWorker:
                 await self._answer_request(site, request)
             elif begun := self._begun.get(site):
                 await begun.wait()
-        except Exception:
-            log.exception("The job of %s has failed", safe(site))
+        except Exception as error:
+            log.warning("The job of %s: %s", safe(site), error, exc_info=not isinstance(error, SyncerError))
             raise
         finally:
             self._in_hand.discard(site)

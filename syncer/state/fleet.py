@@ -19,7 +19,7 @@ class HostRow:
     is_running: bool
     """Whether a worker runs there, or did when it was last seen."""
     silent_seconds: int
-    """How many ago its last heartbeat was."""
+    """Seconds since its last heartbeat."""
     draining: bool
     version: str
 

@@ -115,9 +115,9 @@ def connect(place: ServerAddress) -> InTime:
     except psycopg.Error as error:
         server, words = error.pgconn, _words(error)
         login = bool(server and (server.needs_password or server.used_password))
+        is_wrong = isinstance(error, psycopg.ProgrammingError) or bool(_WRONG.search(words))
         if server and (password := server.password.decode(errors="replace")):
             words = words.replace(password, "[password]")  # the server chooses its words
-        is_wrong = isinstance(error, psycopg.ProgrammingError) or bool(_WRONG.search(words))
         remedy = "check `quota.ledger`" if is_wrong else "check that the server runs, and that this machine reaches it"
         if login:
             remedy += f". syncer reads the password from PGPASSWORD, ~/.pgpass or systemd's credential {CREDENTIAL}"

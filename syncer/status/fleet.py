@@ -70,7 +70,9 @@ class Outage(NamedTuple):
     @property
     def effect(self) -> str:
         """Return what that means for the syncs, as a sentence without its full stop."""
-        return "Syncs continue without the queue" if self.syncs_continue else "Nothing is synced here until then"
+        if self.syncs_continue:
+            return "Syncs continue without the queue"
+        return "Nothing is synced here until the name is free"
 
 
 @dataclass(frozen=True, slots=True)
