@@ -113,13 +113,14 @@ def is_right(site: OneOfMany, youtube: Simulator) -> bool:
 
 
 def slowly(gate: Path) -> str:
-    """A worker whose syncs that write something end when this file is there."""
+    """A worker whose syncs that write something end when this file is there; until then `waits` is beside it."""
     return f"""{QUICKLY}
 import time
 from pathlib import Path
 from syncer.sync import write
 real = write.mark_done
 def wait(*arguments, **named):
+    Path({str(gate)!r}).with_name("waits").touch()
     while not Path({str(gate)!r}).exists():
         time.sleep(0.01)
     return real(*arguments, **named)

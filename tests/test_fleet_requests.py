@@ -38,11 +38,13 @@ def busy(fleet: Fleet, gate: Path) -> Iterator[tuple[Daemon, Future[CompletedPro
     with worker, ThreadPoolExecutor(3) as threads:
         until(lambda: sorted(fleet.jobs("succeeded")) == ["blog", "shop"])
         gate.unlink()
+        gate.with_name("waits").unlink()
         try:
             for site in (blog, shop):
                 site.put(f"content/{ids(1)[0]}.md", crlf(ids(1)[0], 5, 6))
             begun = threads.submit(fleet.command, "a", "sync", "blog")
             until(lambda: fleet.rows("SELECT site FROM syncer.fleet_sites WHERE running") == [("blog",)])
+            until(gate.with_name("waits").exists)
             yield worker, begun, threads
         finally:
             gate.touch()
