@@ -302,8 +302,7 @@ class FleetWorker:
         syncs_continue = not isinstance(error, NameTaken) and (before is None or before.syncs_continue)
         outage = Outage(since, text, syncs_continue)
         if outage != before:
-            what = "Out of the fleet: %s. %s"
-            log.warning(what, text, outage.effect, exc_info=is_bug, extra={"event": "fleet-lost"})
+            log.warning("Out of the fleet: %s. %s", text, outage.effect, exc_info=is_bug, extra={"event": "fleet-lost"})
         self.view = replace(self.view, outage=outage)
 
     def _put(self, site: str, line_up: Callable[[], None]) -> None:
@@ -360,7 +359,8 @@ class FleetWorker:
             elif begun := self._begun.get(site):
                 await begun.wait()
         except Exception as error:
-            log.warning("The job of %s: %s", safe(site), error, exc_info=not isinstance(error, SyncerError))
+            if not isinstance(error, SyncerError):  # that is about the server, and logged as such
+                log.exception("The job of %s has failed", safe(site))
             raise
         finally:
             self._in_hand.discard(site)
