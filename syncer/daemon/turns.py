@@ -80,7 +80,8 @@ class Turns(BaseExecutor):  # type: ignore[misc] # APScheduler has no types
                     try:
                         thread.start()
                     except RuntimeError as error:  # the system has no thread left now
-                        log.warning("Cannot begin a sync: %s. Retrying in a few seconds", error)
+                        said = "Cannot begin a sync: %s. Retrying in a few seconds"
+                        log.warning(said, error, extra={"event": "sync-delayed"})
                         return
                     self._waiting.remove(turn)
                     self._running[turn.job.name] = thread

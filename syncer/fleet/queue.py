@@ -180,7 +180,7 @@ class Queue:
                 )
         except (ConnectorException, TimeoutError) as error:
             why = safe(str(error.__cause__ or error).partition("\n")[0]) or "it takes too long"
-            log.warning("Cannot delete old jobs: %s. It is tried again tomorrow", why)
+            log.warning("Cannot delete old jobs: %s. Retrying tomorrow", why, extra={"event": "old-jobs"})
 
     async def _left_behind(self) -> set[int]:
         """Return the numbers of the jobs that are in progress for the server, and not here."""

@@ -360,7 +360,7 @@ class FleetWorker:
                 await begun.wait()
         except Exception as error:
             if not isinstance(error, SyncerError):  # that is about the server, and logged as such
-                log.exception("The job of %s has failed", safe(site))
+                log.exception("A bug in syncer ended the job of %s; please report it", safe(site))
             raise
         finally:
             self._in_hand.discard(site)
